@@ -1,0 +1,57 @@
+# Every target sets up what it needs; `make demo` and `make test` are all a newcomer has to know.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all check format evaluate bench sample golden train clean
+
+help: ## Show the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@touch $(STAMP)
+
+setup: $(STAMP) ## Make .venv with the product and its development tools.
+
+demo: $(STAMP) ## Grade both visits of the sample case and compare them.
+	$(BIN)/lfja-mri grade sample_data/baseline --out demo_output/baseline --force
+	$(BIN)/lfja-mri grade sample_data/one_year --out demo_output/one_year --force
+	$(BIN)/lfja-mri compare demo_output/baseline demo_output/one_year --out demo_output/change.csv
+
+test: $(STAMP) ## Run the fast tests.
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: $(STAMP) ## Run every test.
+	$(BIN)/python -m pytest
+
+check: $(STAMP) ## Lint, formatting, types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## Format the code.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+evaluate: $(STAMP) ## Print the accuracy table (real data where it is present, phantoms, messy DICOM).
+	$(BIN)/python -m benchmarks.evaluate
+
+bench: $(STAMP) ## Print speed and memory.
+	$(BIN)/python -m benchmarks.bench
+
+sample: $(STAMP) ## Make sample_data again, byte for byte.
+	$(BIN)/python -m benchmarks.make_sample
+
+golden: $(STAMP) ## Rewrite the CSVs that sample_data must give; read the diff before committing.
+	$(BIN)/python -m benchmarks.make_golden
+
+train: ## Train the localisation network again (needs torch and the SPIDER slices; see training/MODEL_CARD.md).
+	$(PYTHON) training/train.py
+
+clean: ## Remove what the targets made.
+	rm -rf $(VENV) demo_output build dist .pytest_cache .mypy_cache .ruff_cache

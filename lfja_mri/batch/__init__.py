@@ -1,0 +1,1 @@
+"""Many studies: workers, resume, ledger."""

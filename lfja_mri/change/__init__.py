@@ -1,0 +1,1 @@
+"""Two graded visits to changes."""

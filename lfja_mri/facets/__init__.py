@@ -1,0 +1,1 @@
+"""Named discs to facet-joint frames and zones."""

@@ -1,0 +1,101 @@
+"""Affines, planes and sampling: pure functions on small arrays, in LPS mm.
+
+Vocabulary: a *point* is an LPS position in mm, shape (..., 3); a *voxel* index is (column, row, plane); arrays are
+`*_zyx`, so an index turns round before it touches one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from lfja_mri.model import FloatArray, ImageArray, Plane, Volume
+
+
+def apply(affine: FloatArray, points: FloatArray) -> FloatArray:
+    """Map points, shape (..., 3), through a 4x4 affine."""
+    return np.asarray(points, dtype=np.float64) @ affine[:3, :3].T + affine[:3, 3]
+
+
+def unit(vector: FloatArray) -> FloatArray:
+    """Return the vector at length one."""
+    return np.asarray(vector, dtype=np.float64) / np.linalg.norm(vector)
+
+
+def perpendicular(vector: FloatArray, axis: FloatArray) -> FloatArray:
+    """Return the unit part of `vector` that is perpendicular to the unit vector `axis`."""
+    return unit(vector - np.dot(vector, axis) * axis)
+
+
+def nearest_plane(normal_lps: FloatArray) -> Plane:
+    """Return the anatomical plane whose normal is nearest: x sagittal, y coronal, z axial."""
+    return (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)[int(np.argmax(np.abs(normal_lps)))]
+
+
+def sample(
+    volume: Volume, points_lps_mm: FloatArray, *, order: int = 1, outside: float = np.nan
+) -> FloatArray:
+    """Read a volume at LPS points.
+
+    Parameters
+    ----------
+    volume
+        Image to read.
+    points_lps_mm
+        Shape (..., 3).
+    order
+        Spline order: 1 is linear.
+    outside
+        Value beyond the outermost voxel centres by more than half a voxel; positions up to half a voxel outside take
+        the edge voxel's value, since the voxel reaches there.
+
+    Returns
+    -------
+    Signal at each point, shape (...).
+    """
+    points = np.asarray(points_lps_mm, dtype=np.float64)
+    index_xyz = apply(volume.lps_to_voxel, points).reshape(-1, 3)
+    values = ndimage.map_coordinates(volume.values_zyx, index_xyz[:, ::-1].T, order=order, mode="nearest")
+    inside = contains_voxels(volume, index_xyz)
+    return np.where(inside, values, outside).reshape(points.shape[:-1])
+
+
+def contains(volume: Volume, points_lps_mm: FloatArray) -> FloatArray:
+    """Return whether each LPS point lies inside the imaged box (to the outer faces of the voxels)."""
+    points = np.asarray(points_lps_mm, dtype=np.float64)
+    return contains_voxels(volume, apply(volume.lps_to_voxel, points).reshape(-1, 3)).reshape(
+        points.shape[:-1]
+    )
+
+
+def contains_voxels(volume: Volume, index_xyz: FloatArray) -> FloatArray:
+    """Return whether each (column, row, plane) index lies within half a voxel of the array."""
+    shape_xyz = np.array(volume.values_zyx.shape[::-1])
+    result: FloatArray = np.all((index_xyz >= -0.5) & (index_xyz <= shape_xyz - 0.5), axis=-1)
+    return result
+
+
+def grid_affine(origin_lps_mm: FloatArray, axes_lps: FloatArray, spacing_mm: FloatArray) -> FloatArray:
+    """Return a 4x4 `voxel_to_lps` from an origin, three unit axes as rows (column, row, plane), and steps."""
+    affine = np.eye(4)
+    affine[:3, :3] = np.asarray(axes_lps).T * np.asarray(spacing_mm)
+    affine[:3, 3] = origin_lps_mm
+    return affine
+
+
+def grid_points(affine: FloatArray, shape_zyx: tuple[int, int, int]) -> FloatArray:
+    """Return the LPS mm of every voxel centre of a grid, shape (planes, rows, columns, 3)."""
+    plane, row, column = np.indices(shape_zyx, dtype=np.float64)
+    return apply(affine, np.stack([column, row, plane], axis=-1))
+
+
+def resample(
+    volume: Volume, affine: FloatArray, shape_zyx: tuple[int, int, int], *, order: int = 1
+) -> ImageArray:
+    """Read a volume on another grid; NaN outside it."""
+    return sample(volume, grid_points(affine, shape_zyx), order=order).astype(np.float32)
+
+
+def lps_to_ras(affine: FloatArray) -> FloatArray:
+    """Turn an affine into LPS into one into RAS, or back: the first two rows change sign."""
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine

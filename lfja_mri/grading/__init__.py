@@ -1,0 +1,1 @@
+"""Zones to measurements, measurements to grades."""

@@ -1,0 +1,1 @@
+"""Bytes to studies, stacks, roles and volumes; the only reader of DICOM."""

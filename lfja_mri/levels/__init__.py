@@ -1,0 +1,1 @@
+"""Volumes to named lumbar discs with their frames."""

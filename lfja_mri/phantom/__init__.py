@@ -1,0 +1,1 @@
+"""Anatomy to tissue to scanner to DICOM, with the truth beside it."""
