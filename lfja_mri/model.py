@@ -166,7 +166,7 @@ class Volume:
     @property
     def spacing_mm(self) -> FloatArray:
         """(column, row, plane) steps in mm."""
-        return np.sqrt(np.sum(self.voxel_to_lps[:3, :3] ** 2, axis=0))
+        return np.asarray(np.linalg.norm(self.voxel_to_lps[:3, :3], axis=0), dtype=np.float64)
 
     @property
     def normal_lps(self) -> FloatArray:
