@@ -1,0 +1,1 @@
+"""Speed, memory and accuracy: what `make evaluate` and `make bench` run."""
