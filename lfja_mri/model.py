@@ -42,16 +42,16 @@ class Side(StrEnum):
 
 
 class Level(StrEnum):
-    """A lumbar motion segment, named by the two vertebrae beside its disc."""
+    """A lumbar motion segment, named by the two vertebrae beside its disc; defined from the head down."""
 
     L1_L2 = "L1-L2"
     L2_L3 = "L2-L3"
     L3_L4 = "L3-L4"
     L4_L5 = "L4-L5"
-    L5_S1 = "L5-S1"
-    L5_L6 = "L5-L6"
-    L6_S1 = "L6-S1"
     L4_S1 = "L4-S1"
+    L5_L6 = "L5-L6"
+    L5_S1 = "L5-S1"
+    L6_S1 = "L6-S1"
 
 
 STANDARD_LEVELS = (Level.L1_L2, Level.L2_L3, Level.L3_L4, Level.L4_L5, Level.L5_S1)
@@ -161,7 +161,7 @@ class Volume:
     @property
     def lps_to_voxel(self) -> FloatArray:
         """4x4 map from LPS mm to (column, row, plane)."""
-        return np.linalg.inv(self.voxel_to_lps)
+        return np.asarray(np.linalg.inv(self.voxel_to_lps), dtype=np.float64)
 
     @property
     def spacing_mm(self) -> FloatArray:
