@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lfja_mri import __version__
 from lfja_mri.model import (
     AbsentJoint,
+    FloatArray,
     Graded,
     Joint,
     JointResult,
@@ -250,11 +251,11 @@ def _listed(words: Sequence[str]) -> str:
     return ";".join(sorted(set(words)))
 
 
-def _position(point_lps_mm: Sequence[float]) -> dict[str, Cell]:
+def _position(point_lps_mm: FloatArray) -> dict[str, Cell]:
     return {f"{axis}_lps_mm": float(value) for axis, value in zip("xyz", point_lps_mm, strict=True)}
 
 
-def _vector(name: str, vector: Sequence[float]) -> dict[str, Cell]:
+def _vector(name: str, vector: FloatArray) -> dict[str, Cell]:
     return {f"{name}_{axis}": float(value) for axis, value in zip("xyz", vector, strict=True)}
 
 

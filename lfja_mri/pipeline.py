@@ -1,0 +1,130 @@
+"""READ FIRST: the whole road. DICOM folder in; levels found, joints placed, signals measured, grades judged.
+
+Every step is a function from nouns of `model.py` to nouns of `model.py`; no step knows another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lfja_mri.config import PipelineSettings, load_pipeline_settings
+from lfja_mri.errors import LevelsError, Reason
+from lfja_mri.facets import place_joints
+from lfja_mri.grading import RuleTable, judge, judge_items, load_items, load_rules, measure_joint
+from lfja_mri.ingest import Study, read_study
+from lfja_mri.levels import locate
+from lfja_mri.model import (
+    STANDARD_LEVELS,
+    AbsentJoint,
+    Joint,
+    JointResult,
+    Level,
+    LevelMap,
+    Measurements,
+    NotGraded,
+    Side,
+    StudyImages,
+    StudyResult,
+)
+
+
+@dataclass(frozen=True)
+class Road:
+    """How to look and how to judge: everything that decides a result besides the images."""
+
+    settings: PipelineSettings
+    rules: RuleTable
+    items: RuleTable
+    lowest_level: Level | None = None
+
+
+@dataclass
+class Stopwatch:
+    """Wall time by stage, for `run.json` and the bench; never for a table."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what happens inside the block."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def prepare(
+    config: Path | None = None, rules: Path | None = None, lowest_level: Level | None = None
+) -> Road:
+    """Read the settings and rules; a user's files override the packaged ones."""
+    return Road(load_pipeline_settings(config), load_rules(rules), load_items(), lowest_level)
+
+
+def grade_study(study: Study, road: Road) -> StudyResult:
+    """Grade every joint of one study."""
+    stopwatch = Stopwatch()
+    with stopwatch.stage("read"):
+        images = read_study(study, road.settings.ingest)
+    return grade_images(images, road, stopwatch)
+
+
+def grade_images(images: StudyImages, road: Road, stopwatch: Stopwatch | None = None) -> StudyResult:
+    """Grade every joint of images already read; a spine that cannot be found costs the grades, not the run."""
+    stopwatch = stopwatch or Stopwatch()
+    try:
+        with stopwatch.stage("levels"):
+            level_map = locate(images, road.settings.levels, lowest_level=road.lowest_level)
+    except LevelsError as error:
+        return _without_levels(images, error, stopwatch)
+    with stopwatch.stage("joints"):
+        joints = place_joints(images, level_map, road.settings.facets)
+    with stopwatch.stage("measures"):
+        results = tuple(_grade_joint(joint, images, level_map, road) for joint in joints)
+    return StudyResult(
+        study_key=images.study_key,
+        level_map=level_map,
+        joints=results,
+        images=images.images,
+        rejections=images.rejections,
+        timings_s=stopwatch.seconds,
+    )
+
+
+def measurer(road: Road) -> Callable[[Joint, StudyImages, LevelMap], Measurements]:
+    """Return the measuring function with its settings bound, as the comparison of visits needs it."""
+
+    def measure(joint: Joint, images: StudyImages, level_map: LevelMap) -> Measurements:
+        return measure_joint(joint, images, level_map, road.settings.measure)
+
+    return measure
+
+
+def _grade_joint(
+    joint: Joint | AbsentJoint, images: StudyImages, level_map: LevelMap, road: Road
+) -> JointResult:
+    if isinstance(joint, AbsentJoint):
+        return JointResult(joint.level, joint.side, NotGraded(joint.reason))
+    measurements = measure_joint(joint, images, level_map, road.settings.measure)
+    return JointResult(
+        level=joint.frame.level,
+        side=joint.frame.side,
+        outcome=judge(measurements, road.rules),
+        measurements=measurements,
+        joint=joint,
+        items=judge_items(measurements, road.items),
+    )
+
+
+def _without_levels(images: StudyImages, error: LevelsError, stopwatch: Stopwatch) -> StudyResult:
+    refusal = NotGraded(error.reason or Reason.LEVELS_NOT_FOUND, str(error))
+    return StudyResult(
+        study_key=images.study_key,
+        level_map=None,
+        joints=tuple(JointResult(level, side, refusal) for level in STANDARD_LEVELS for side in Side),
+        images=images.images,
+        rejections=images.rejections,
+        timings_s=stopwatch.seconds,
+    )

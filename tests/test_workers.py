@@ -1,0 +1,50 @@
+"""A task that fails, dies or hangs costs itself only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from lfja_mri.batch.workers import Failure, WorkerPool, attempt
+from lfja_mri.errors import InputError, Reason
+
+
+def work(task: str) -> str:
+    if task == "refuse":
+        raise InputError("nothing usable", reason=Reason.LOCALISER)
+    if task == "bug":
+        raise ValueError("DOE^JANE")
+    if task == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task == "hang":
+        time.sleep(60)
+    return task.upper()
+
+
+@pytest.mark.slow
+def test_each_bad_task_costs_itself_only():
+    tasks = ["a", "die", "b", "hang", "refuse", "c", "bug", "d"]
+    pool = WorkerPool(work, jobs=2, timeout_s=4)
+    outcomes = dict(pool.run(tasks))
+    assert sorted(outcomes) == list(range(len(tasks)))
+    assert [outcomes[i] for i in (0, 2, 5, 7)] == ["A", "B", "C", "D"]
+    assert [outcomes[i].reason for i in (1, 3, 4, 6)] == [
+        Reason.WORKER_LOST,
+        Reason.TIMED_OUT,
+        Reason.LOCALISER,
+        Reason.STUDY_FAILED,
+    ]
+
+
+def test_a_bug_is_named_without_quoting_the_input():
+    failure = attempt(work, "bug")
+    assert isinstance(failure, Failure)
+    assert "ValueError" in failure.detail
+    assert "DOE" not in failure.detail
+
+
+def test_an_error_of_the_family_keeps_its_reason_and_words():
+    assert attempt(work, "refuse") == Failure(Reason.LOCALISER, "nothing usable")
