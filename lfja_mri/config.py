@@ -11,11 +11,12 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
+from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lfja_mri.errors import ConfigurationError
 
@@ -51,6 +52,68 @@ class PipelineSettings(Settings):
     measure: MeasureSettings
 
 
+class OnMismatch(StrEnum):
+    """What to do where two visits were imaged differently."""
+
+    REFUSE = "refuse"
+    FLAG = "flag"
+    IGNORE = "ignore"
+
+
+class ComparabilitySettings(Settings):
+    """How far apart two visits may have been imaged; each tolerance is a share of the larger value."""
+
+    contrast_agent: OnMismatch
+    scanner: OnMismatch
+    field_strength: OnMismatch
+    field_strength_tolerance: float = Field(ge=0)
+    echo_time: OnMismatch
+    echo_time_tolerance: float = Field(ge=0)
+    inversion_time: OnMismatch
+    inversion_time_tolerance: float = Field(ge=0)
+    pitch: OnMismatch
+    pitch_tolerance: float = Field(ge=0)
+    pixel_size: OnMismatch
+    pixel_size_tolerance: float = Field(ge=0)
+    subject: OnMismatch
+    tool_version: OnMismatch
+
+
+class MeasureRepeatability(Settings):
+    """Repeatability of one measure: one standard deviation of a single measurement is hypot(floor, share * value)."""
+
+    sem_floor: float = Field(ge=0)
+    sem_share: float = Field(ge=0)
+    pairs: int = Field(ge=0)
+    icc: float | None = None
+    bias: float | None = None
+    limit_low: float | None = None
+    limit_high: float | None = None
+
+
+class ProtocolRepeatability(Settings):
+    """Repeatability of the measures that were taken from these sources; no sources: from any."""
+
+    sources: tuple[str, ...] = ()
+    measures: dict[str, MeasureRepeatability]
+
+
+class RepeatabilitySettings(Settings):
+    """What repeats of unchanged joints tell; written by `lfja-mri repeatability`."""
+
+    provenance: str
+    provisional: bool
+    protocol: tuple[ProtocolRepeatability, ...]
+
+
+class ChangeSettings(Settings):
+    """The whole of `change.toml`; `repeatability` is read from the file that it names."""
+
+    detection_z: float = Field(gt=0)
+    comparability: ComparabilitySettings
+    repeatability: RepeatabilitySettings
+
+
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
 
@@ -82,6 +145,31 @@ def load_pipeline_settings(path: Path | None = None) -> PipelineSettings:
     if path is None:
         return parse(PipelineSettings, packaged, where="pipeline.toml")
     return parse(PipelineSettings, _merged(packaged, read_toml(path)), where=str(path))
+
+
+def load_change_settings(path: Path | None = None, *, repeatability: Path | None = None) -> ChangeSettings:
+    """Read `change.toml` and the repeatability file that it names beside itself.
+
+    Parameters
+    ----------
+    path
+        A user's file, which overrides the packaged one key by key.
+    repeatability
+        A file written by `lfja-mri repeatability`, in place of the one that is named.
+    """
+    packaged = config_folder() / "change.toml"
+    values = _with_repeatability(packaged)
+    if path is not None:
+        values = _merged(values, _with_repeatability(path))
+    if repeatability is not None:
+        values["repeatability"] = read_toml(repeatability)
+    return parse(ChangeSettings, values, where=str(path or "change.toml"))
+
+
+def _with_repeatability(path: Path) -> dict[str, Any]:
+    values = read_toml(path)
+    named = values.get("repeatability")
+    return values | {"repeatability": read_toml(path.parent / named)} if isinstance(named, str) else values
 
 
 def parse(model: type[AnySettings], values: Mapping[str, Any], *, where: str) -> AnySettings:
@@ -129,6 +217,13 @@ def _describe(error: ValidationError, model: type[BaseModel]) -> str:
 def _known_keys(model: type[BaseModel]) -> set[str]:
     keys = set(model.model_fields)
     for field in model.model_fields.values():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys |= _known_keys(field.annotation)
+        for below in _models_in(field.annotation):
+            keys |= _known_keys(below)
     return keys
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the settings types that a field holds, also inside tuples, maps and unions."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]

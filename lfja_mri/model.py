@@ -505,9 +505,10 @@ Measure = float | Missing
 class Measurements:
     """What was measured at one joint: plain numbers with units in their names, or Missing with a reason.
 
-    `extension` maps each extension target to its bright volume in mm3; `extension_reached` lists those that count.
+    `extension_mm3` maps each extension target to its bright volume; the rules say from what volume it counts.
     `reference` holds reference-tissue signals in the unit of the image (never compared between images).
-    `relative_uncertainty` is one standard deviation of each signal ratio, as a share of it.
+    `further` holds measures that item sheets need and the grade does not. `low` and `high` hold what measures become
+    when thresholds, reference signal and position move by their stated uncertainty towards health or disease.
     """
 
     level: Level
@@ -530,6 +531,7 @@ class Measurements:
     reference: Mapping[str, float] = field(default_factory=dict)
     low: Mapping[str, float] = field(default_factory=dict)
     high: Mapping[str, float] = field(default_factory=dict)
+    further: Mapping[str, Measure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
