@@ -1,0 +1,98 @@
+"""Tables and trees for a terminal; numbers come in as rows, words go out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.tree import Tree
+
+GRADE_STYLES = {"0": "green", "1": "cyan", "2": "yellow", "3": "dark_orange", "4": "red"}
+CHANGE_STYLES = {"improved": "green", "unchanged": "default", "worsened": "red"}
+
+messages = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def grades_table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
+    """Lay out grades: a line per level, the patient's right before left as on an axial image."""
+    table = Table(title=title, caption="R and L are the patient's. Research software, not a medical device.")
+    for column in ("level", "R grade", "R measured", "L grade", "L measured"):
+        table.add_column(column)
+    for level in dict.fromkeys(row["level"] for row in rows):
+        sides = {row["side"]: row for row in rows if row["level"] == level}
+        right, left = sides.get("right"), sides.get("left")
+        table.add_row(level, _grade(right), _measured(right), _grade(left), _measured(left))
+    return table
+
+
+def changes_table(rows: Sequence[Mapping[str, str]]) -> Table:
+    """Lay out changes: a line per joint."""
+    table = Table(title="Change from baseline", caption="Research software, not a medical device.")
+    for column in ("level", "side", "baseline", "follow-up", "change", "reason"):
+        table.add_column(column)
+    for row in rows:
+        style = CHANGE_STYLES.get(row["change"], "dim")
+        word = row["change"] or row["status"].replace("_", " ")
+        table.add_row(
+            row["level"], row["side"], row["baseline_grade"] or "-", row["follow_up_grade"] or "-",
+            f"[{style}]{word}[/]", row["reason"],
+        )  # fmt: skip
+    return table
+
+
+def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Lay out any rows of text."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def tree(label: str, branches: Mapping[str, Any]) -> Tree:
+    """Lay out nested plain values as a tree."""
+    root = Tree(label)
+    _grow(root, branches)
+    return root
+
+
+def _grow(node: Tree, value: Any) -> None:
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            if isinstance(below, Mapping | list | tuple) and below:
+                _grow(node.add(f"[bold]{key}[/]"), below)
+            elif not isinstance(below, Mapping | list | tuple):
+                node.add(f"{key}: {below}")
+        return
+    for below in value:
+        if isinstance(below, Mapping):
+            name = below.get("label") or below.get("key") or below.get("where") or "-"
+            rest = {key: item for key, item in below.items() if item is not name}
+            _grow(node.add(f"[bold]{name}[/]"), rest)
+        else:
+            node.add(str(below))
+
+
+def _grade(row: Mapping[str, str] | None) -> str:
+    if row is None:
+        return "-"
+    if row["status"] != "graded":
+        return "[dim]not graded[/]"
+    interval = "" if row["grade_low"] == row["grade_high"] else f" ({row['grade_low']}-{row['grade_high']})"
+    return f"[{GRADE_STYLES[row['grade']]}]{row['grade']}[/]{interval}"
+
+
+def _measured(row: Mapping[str, str] | None) -> str:
+    if row is None:
+        return ""
+    if row["status"] != "graded":
+        return f"[dim]{row['reason']}[/]"
+    parts = []
+    if row["perimeter_fraction"]:
+        parts.append(f"perimeter {float(row['perimeter_fraction']):.0%}")
+    if row["effusion_width_mm"]:
+        parts.append(f"fluid {float(row['effusion_width_mm']):.1f} mm")
+    return ", ".join(parts)

@@ -1,0 +1,110 @@
+"""What a graded study leaves behind: tables, measurements, label map and pictures, as named bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lfja_mri import __version__
+from lfja_mri.batch.folder import StudyFiles, to_json
+from lfja_mri.config import digest
+from lfja_mri.grading import explain, measurements_to_json
+from lfja_mri.model import AbsentJoint, Image, Joint, JointResult, NotGraded, Reason, StudyResult
+from lfja_mri.pipeline import Road
+from lfja_mri.report.figures import joint_picture, overview_picture
+from lfja_mri.report.label_map import label_map_files
+from lfja_mri.results import (
+    GRADES_COLUMNS,
+    JOINTS_COLUMNS,
+    LEVELS_COLUMNS,
+    Scale,
+    Visit,
+    grade_rows,
+    joint_rows,
+    level_rows,
+)
+from lfja_mri.tables import to_csv
+
+
+def study_content(result: StudyResult, visit: Visit, road: Road, *, pictures: bool = True) -> StudyFiles:
+    """Return every file of a study's folder and its volatile record."""
+    files = {
+        "grades.csv": to_csv(GRADES_COLUMNS, grade_rows(result, visit, scale_of(road))).encode(),
+        "measurements.json": to_json(_measurements(result)),
+        "explanations.txt": _explanations(result, road).encode(),
+    }
+    if result.level_map is not None:
+        files["levels.csv"] = to_csv(LEVELS_COLUMNS, level_rows(result.level_map)).encode()
+        files["joints.csv"] = to_csv(JOINTS_COLUMNS, joint_rows(_joints(result))).encode()
+        files |= label_map_files(result)
+        if pictures:
+            files |= _pictures(result)
+    return StudyFiles(files, record(result, road))
+
+
+def scale_of(road: Road) -> Scale:
+    """Return the name and digest of the rules that judge."""
+    return Scale(road.rules.scale, road.rules.digest)
+
+
+def record(result: StudyResult, road: Road) -> dict[str, Any]:
+    """Return what `run.json` says of one study: versions, settings, series, timings."""
+    return {
+        "tool_version": __version__,
+        "study_key": result.study_key,
+        "rules_digest": road.rules.digest,
+        "settings_digest": digest(road.settings),
+        "settings": road.settings.model_dump(mode="json"),
+        "series": [_series(image) for image in result.images],
+        "rejections": [
+            {"where": r.where, "reason": r.reason.value, "detail": r.detail} for r in result.rejections
+        ],
+        "refusals": [
+            {"level": j.level.value, "side": j.side.value, "reason": j.outcome.reason.value, "detail": j.outcome.detail}
+            for j in result.joints
+            if isinstance(j.outcome, NotGraded)
+        ],
+        "timings_s": {name: round(seconds, 3) for name, seconds in result.timings_s.items()},
+    }
+
+
+def _series(image: Image) -> dict[str, Any]:
+    return {
+        "key": image.key,
+        "role": str(image.role),
+        "confidence": round(float(image.confidence), 3),
+        "evidence": list(image.evidence),
+        "planes": int(image.volume.values_zyx.shape[0]),
+        "pitch_mm": round(float(image.volume.spacing_mm[2]), 3),
+        "acquisition": {name: value for name, value in vars(image.acquisition).items() if value is not None},
+    }
+
+
+def _joints(result: StudyResult) -> list[Joint | AbsentJoint]:
+    return [joint.joint or _absent(joint) for joint in result.joints]
+
+
+def _absent(joint: JointResult) -> AbsentJoint:
+    reason = joint.outcome.reason if isinstance(joint.outcome, NotGraded) else Reason.JOINT_NOT_FOUND
+    return AbsentJoint(joint.level, joint.side, reason)
+
+
+def _measurements(result: StudyResult) -> Mapping[str, Any]:
+    return measurements_to_json([joint.measurements for joint in result.joints if joint.measurements is not None])
+
+
+def _explanations(result: StudyResult, road: Road) -> str:
+    return "\n\n".join(explain(joint, road.rules) for joint in result.joints) + "\n"
+
+
+def _pictures(result: StudyResult) -> dict[str, bytes]:
+    pictures = {"overview.png": overview_picture(result)}
+    for joint in result.joints:
+        if joint.joint is not None:
+            pictures[picture_name(joint)] = joint_picture(joint, result.images)
+    return pictures
+
+
+def picture_name(joint: JointResult) -> str:
+    """Return the file name of a joint's picture."""
+    return f"pictures/{joint.level.value}_{joint.side.value}.png"
