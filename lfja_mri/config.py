@@ -35,8 +35,72 @@ class LevelsSettings(Settings):
     """How the lumbar levels are found and named."""
 
 
+class JointPrior(Settings):
+    """What is expected of one level's joint before the image is looked at; offsets are in the disc's own frame."""
+
+    behind_disc_per_depth: float
+    lateral_mm: float
+    cranial_mm: float
+    angle_deg: float
+    length_mm: float
+    height_mm: float
+    normal_cranial: float
+
+
+class ToleranceSettings(Settings):
+    """How far a joint may lie from its prior."""
+
+    behind_mm: float
+    lateral_mm: float
+    cranial_mm: float
+    angle_deg: float
+
+
+class ZoneSettings(Settings):
+    """Sizes of the zones around a joint."""
+
+    spacing_mm: float
+    box_mm: tuple[float, float, float]
+    sectors: int
+    capsule_mm: float
+    recess_mm: float
+    perimeter_mm: float
+    soft_perimeter_mm: float
+    superior_process_mm: float
+    inferior_process_mm: float
+    process_overhang_mm: float
+    flavum_mm: float
+    flavum_below_mm: float
+    flavum_above_mm: float
+    foramen_below_mm: float
+    foramen_above_mm: float
+    foramen_lateral_mm: float
+    pedicle_below_mm: tuple[float, float]
+    pedicle_above_mm: tuple[float, float]
+    pedicle_lateral_mm: tuple[float, float]
+    transverse_below_mm: tuple[float, float]
+    transverse_from_mm: float
+    transverse_depth_mm: float
+    canal_half_depth_mm: float
+    canal_half_width_mm: float
+    spinous_half_width_mm: float
+    vessel_width_mm: float
+
+
 class FacetsSettings(Settings):
     """Where a facet joint may lie, and how it is refined."""
+
+    reference_depth_mm: float
+    reference_width_mm: float
+    scale_range: tuple[float, float]
+    behind_canal_mm: float
+    canal_weight: float
+    gap_mm: float
+    prior_uncertainty_mm: float
+    similar_level: dict[str, str]
+    levels: dict[str, JointPrior]
+    tolerance: ToleranceSettings
+    zones: ZoneSettings
 
 
 class MeasureSettings(Settings):

@@ -79,6 +79,7 @@ class Reason(StrEnum):
     DIFFERENT_RULES = "different_rules"
     DIFFERENT_NUMBERING = "different_numbering"
     DIFFERENT_CONTRAST_AGENT = "different_contrast_agent"
+    DIFFERENT_PROTOCOL = "different_protocol"
     MISSING_JOINT = "missing_joint"
     REGISTRATION_FAILED = "registration_failed"
     # batch

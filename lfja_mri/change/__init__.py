@@ -1,1 +1,33 @@
 """Two graded visits to changes."""
+
+from lfja_mri.change.comparison import Evidence, compare_joint, compare_tables
+from lfja_mri.change.protocol import RoleProtocol, protocol_of
+from lfja_mri.change.rows import CHANGE_COLUMNS, REQUIRED_COLUMNS, change_rows, read_visit_joint
+from lfja_mri.change.types import (
+    MEASURES,
+    Change,
+    Direction,
+    MeasureChange,
+    Registration,
+    Status,
+    VisitJoint,
+)
+
+__all__ = [
+    "CHANGE_COLUMNS",
+    "MEASURES",
+    "REQUIRED_COLUMNS",
+    "Change",
+    "Direction",
+    "Evidence",
+    "MeasureChange",
+    "Registration",
+    "RoleProtocol",
+    "Status",
+    "VisitJoint",
+    "change_rows",
+    "compare_joint",
+    "compare_tables",
+    "protocol_of",
+    "read_visit_joint",
+]

@@ -1,0 +1,75 @@
+"""Did a measure, and did a joint, move by more than the noise of measuring it.
+
+A measure is detected to have moved beyond its smallest detectable change, SDC = z * sqrt(2) * SEM, where the SEM
+comes from repeats (`repeatability`). Every measure is worse when it is higher.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lfja_mri.change.types import Direction, MeasureChange, VisitJoint
+from lfja_mri.config import ChangeSettings, ProtocolRepeatability
+
+
+def measure_change(
+    name: str, baseline: VisitJoint, follow_up: VisitJoint, settings: ChangeSettings
+) -> MeasureChange:
+    """Return one measure at both visits, with its difference and SDC where both visits have it."""
+    first, second = baseline.measures.get(name), follow_up.measures.get(name)
+    if first is None or second is None:
+        return MeasureChange(name, first, second)
+    sdc = smallest_detectable_change(name, (baseline, follow_up), settings)
+    return MeasureChange(name, first, second, second - first, sdc)
+
+
+def smallest_detectable_change(
+    name: str, visits: Sequence[VisitJoint], settings: ChangeSettings
+) -> float | None:
+    """Return the SDC of a measure, in its own unit; None where no repeats tell it.
+
+    SDC = z * sqrt(2) * SEM, where SEM = hypot(floor, share * mean of the visits) under the protocol of each visit;
+    of visits with different sources, the larger SEM counts.
+    """
+    values = [visit.measures[name] for visit in visits]
+    centre = sum(values) / len(values)
+    sems: list[float] = []
+    for visit in visits:
+        protocol = _protocol_for(visit.sources, settings.repeatability.protocol)
+        if protocol is None or name not in protocol.measures:
+            return None
+        known = protocol.measures[name]
+        sems.append(math.hypot(known.sem_floor, known.sem_share * centre))
+    return settings.detection_z * math.sqrt(2) * max(sems)
+
+
+def _protocol_for(
+    sources: tuple[str, ...], protocols: Sequence[ProtocolRepeatability]
+) -> ProtocolRepeatability | None:
+    """Return the entry for exactly these sources, else the one for any."""
+    exact = (entry for entry in protocols if entry.sources and tuple(sorted(entry.sources)) == sources)
+    anything = (entry for entry in protocols if not entry.sources)
+    return next(exact, next(anything, None))
+
+
+def direction_of(
+    baseline: VisitJoint, follow_up: VisitJoint, measures: Sequence[MeasureChange]
+) -> tuple[Direction, tuple[str, ...]]:
+    """Return what became of the joint, and what speaks against being sure."""
+    grade = _sign((follow_up.grade or 0) - (baseline.grade or 0))
+    detected = {measure.detected for measure in measures} - {0}
+    doubts = (
+        (grade != 0 and grade not in detected, "grade_moved_within_noise"),
+        (grade == 0 and bool(detected), "measure_moved_within_grade"),
+        (len(detected) > 1, "measures_disagree"),
+        (any(m.change is not None and m.sdc is None for m in measures), "sdc_unknown"),
+    )
+    direction = {-1: Direction.IMPROVED, 0: Direction.UNCHANGED, 1: Direction.WORSENED}[
+        grade if grade in detected else 0
+    ]
+    return direction, tuple(name for applies, name in doubts if applies)
+
+
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)

@@ -1,0 +1,160 @@
+"""Tables in and out: a row of `grades.csv` to one joint of one visit, and a change to a row of `change.csv`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from lfja_mri import __version__
+from lfja_mri.change.types import MEASURES, Change, MeasureChange, VisitJoint
+from lfja_mri.errors import InputError
+from lfja_mri.model import Level, Side
+from lfja_mri.tables import Cell
+
+Named = TypeVar("Named", bound=StrEnum)
+
+GRADED = "graded"
+REQUIRED_COLUMNS = (
+    "subject",
+    "visit",
+    "study_key",
+    "level",
+    "side",
+    "status",
+    "grade",
+    "reason",
+    *MEASURES,
+    "fat_suppression",
+    "numbering_basis",
+    "sources",
+    "flags",
+    "scale",
+    "rules_digest",
+    "tool_version",
+)
+CHANGE_COLUMNS = (
+    "subject",
+    "baseline_visit",
+    "follow_up_visit",
+    "level",
+    "side",
+    "status",
+    "change",
+    "baseline_grade",
+    "follow_up_grade",
+    "grade_change",
+    "reason",
+    *(f"{name}_{part}" for name in MEASURES for part in ("baseline", "follow_up", "change", "sdc")),
+    "registration_error_mm",
+    "flags",
+    "rules_digest",
+    "tool_version",
+)
+
+
+def read_visit_joint(row: Mapping[str, str]) -> VisitJoint:
+    """Read one row of `grades.csv`, whose cells are text.
+
+    Raises
+    ------
+    InputError
+        A level, side, grade or measure is not one; the message names the column and what was found.
+    """
+    graded = row.get("status", "") == GRADED
+    return VisitJoint(
+        subject=row.get("subject", ""),
+        visit=row.get("visit", ""),
+        study_key=row.get("study_key", ""),
+        level=_one_of(Level, row, "level"),
+        side=_one_of(Side, row, "side"),
+        grade=_grade(row) if graded else None,
+        measures={name: value for name in MEASURES if (value := _number(row, name)) is not None},
+        sources=tuple(sorted(_list(row, "sources"))),
+        numbering_basis=row.get("numbering_basis", ""),
+        rules=(row.get("scale", ""), row.get("rules_digest", "")),
+        fat_suppression=row.get("fat_suppression", ""),
+        reason=row.get("reason", ""),
+        flags=_list(row, "flags"),
+        tool_version=row.get("tool_version", ""),
+    )
+
+
+def change_rows(changes: Iterable[Change]) -> list[dict[str, Cell]]:
+    """Return rows for `tables.to_csv(CHANGE_COLUMNS, ...)`, in the order given."""
+    return [_change_row(change) for change in changes]
+
+
+def _change_row(change: Change) -> dict[str, Cell]:
+    row: dict[str, Cell] = {
+        "subject": change.subject,
+        "baseline_visit": change.baseline_visit,
+        "follow_up_visit": change.follow_up_visit,
+        "level": change.level.value,
+        "side": change.side.value,
+        "status": change.status.value,
+        "change": change.change.value if change.change else None,
+        "baseline_grade": change.baseline.grade if change.baseline else None,
+        "follow_up_grade": change.follow_up.grade if change.follow_up else None,
+        "grade_change": change.grade_change,
+        "reason": change.reason.value if change.reason else None,
+        "registration_error_mm": change.registration_error_mm,
+        "flags": ";".join(change.flags),
+        "rules_digest": _rules_digest(change),
+        "tool_version": __version__,
+    }
+    for measure in change.measures:
+        row |= _measure_cells(measure)
+    return row
+
+
+def _measure_cells(measure: MeasureChange) -> dict[str, Cell]:
+    return {
+        f"{measure.name}_baseline": measure.baseline,
+        f"{measure.name}_follow_up": measure.follow_up,
+        f"{measure.name}_change": measure.change,
+        f"{measure.name}_sdc": measure.sdc,
+    }
+
+
+def _rules_digest(change: Change) -> str:
+    """Return the digest that both visits share; where they differ, both, sorted."""
+    visits = (change.baseline, change.follow_up)
+    return ";".join(sorted({visit.rules[1] for visit in visits if visit is not None and visit.rules[1]}))
+
+
+def _grade(row: Mapping[str, str]) -> int:
+    text = row.get("grade", "")
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InputError(
+            f"column grade holds '{text}' where status is graded; a whole number is needed"
+        ) from error
+
+
+def _number(row: Mapping[str, str], column: str) -> float | None:
+    text = row.get(column, "")
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise InputError(f"column {column} holds '{text}'; a number or an empty cell is needed") from error
+    if not math.isfinite(value):
+        raise InputError(f"column {column} holds '{text}'; a missing value is an empty cell")
+    return value
+
+
+def _list(row: Mapping[str, str], column: str) -> tuple[str, ...]:
+    return tuple(part for part in row.get(column, "").split(";") if part)
+
+
+def _one_of(kind: type[Named], row: Mapping[str, str], column: str) -> Named:
+    text = row.get(column, "")
+    try:
+        return kind(text)
+    except ValueError as error:
+        known = ", ".join(member.value for member in kind)
+        raise InputError(f"column {column} holds '{text}'; one of {known} is needed") from error

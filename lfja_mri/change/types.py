@@ -1,0 +1,128 @@
+"""The nouns of change: one joint at one visit, and what became of it between two.
+
+*Baseline* and *follow-up* name the order of the visits, never a judgement. Every measure here is worse when it is
+higher; `change.toml` says so for each. A value that was not measured is absent from its mapping, never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from lfja_mri.errors import Reason
+from lfja_mri.model import Level, Side
+
+MEASURES = (
+    "effusion_width_mm",
+    "effusion_volume_mm3",
+    "joint_signal_ratio",
+    "perimeter_fraction",
+    "soft_tissue_oedema_volume_mm3",
+    "bone_oedema_volume_mm3",
+    "oedema_extent_mm",
+    "oedema_signal_ratio",
+)
+
+
+class Status(StrEnum):
+    """Whether two visits of a joint may be compared."""
+
+    COMPARABLE = "comparable"
+    NOT_COMPARABLE = "not_comparable"
+
+
+class Direction(StrEnum):
+    """What became of a joint, beyond the noise of measuring it."""
+
+    IMPROVED = "improved"
+    UNCHANGED = "unchanged"
+    WORSENED = "worsened"
+
+
+@dataclass(frozen=True)
+class VisitJoint:
+    """What one visit says of one joint.
+
+    Parameters
+    ----------
+    grade
+        None where the joint was not graded; `reason` then says why.
+    measures
+        Name to value, for the measures that were taken.
+    sources
+        Roles of the series that were measured, such as `sagittal_stir`; sorted.
+    numbering_basis
+        What the level's name rests on.
+    rules
+        Scale and rules digest: grades of different rules are different things.
+    """
+
+    subject: str
+    visit: str
+    study_key: str
+    level: Level
+    side: Side
+    grade: int | None
+    measures: Mapping[str, float]
+    sources: tuple[str, ...]
+    numbering_basis: str
+    rules: tuple[str, str]
+    fat_suppression: str = ""
+    reason: str = ""
+    flags: tuple[str, ...] = ()
+    tool_version: str = ""
+
+
+@dataclass(frozen=True)
+class MeasureChange:
+    """One measure at both visits; `sdc` is the smallest detectable change, None where no repeats tell it."""
+
+    name: str
+    baseline: float | None
+    follow_up: float | None
+    change: float | None = None
+    sdc: float | None = None
+
+    @property
+    def detected(self) -> int:
+        """-1 or +1 where the measure moved by more than its smallest detectable change, else 0."""
+        if self.change is None or self.sdc is None or abs(self.change) <= self.sdc:
+            return 0
+        return 1 if self.change > 0 else -1
+
+
+@dataclass(frozen=True)
+class Registration:
+    """How well the two visits of one joint were brought together; `error_mm` is None where they were not."""
+
+    error_mm: float | None
+    reason: Reason | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one joint between two visits, or why that cannot be said."""
+
+    subject: str
+    baseline_visit: str
+    follow_up_visit: str
+    level: Level
+    side: Side
+    baseline: VisitJoint | None
+    follow_up: VisitJoint | None
+    status: Status
+    change: Direction | None = None
+    reason: Reason | None = None
+    measures: tuple[MeasureChange, ...] = ()
+    registration_error_mm: float | None = None
+    flags: tuple[str, ...] = field(default=())
+
+    @property
+    def grade_change(self) -> int | None:
+        """Follow-up minus baseline grade, below zero when better; None where the two cannot be compared."""
+        pair = (self.baseline, self.follow_up)
+        grades = [joint.grade for joint in pair if joint is not None and joint.grade is not None]
+        comparable = self.status is Status.COMPARABLE and len(grades) == len(pair)
+        return grades[1] - grades[0] if comparable else None
