@@ -30,6 +30,16 @@ class Settings(BaseModel):
 class IngestSettings(Settings):
     """How files become stacks and stacks get their roles."""
 
+    largest_file_mib: float
+    largest_archive_mib: float
+    largest_archive_ratio: float
+    orientation_tolerance: float
+    position_tolerance_mm: float
+    position_tolerance_fraction: float
+    smallest_pause_pitches: float
+    largest_crumb_fraction: float
+    localiser_planes: int
+
 
 class LevelsSettings(Settings):
     """How the lumbar levels are found and named."""
@@ -45,6 +55,7 @@ class JointPrior(Settings):
     length_mm: float
     height_mm: float
     normal_cranial: float
+    bend_deg: float
 
 
 class ToleranceSettings(Settings):
@@ -54,6 +65,7 @@ class ToleranceSettings(Settings):
     lateral_mm: float
     cranial_mm: float
     angle_deg: float
+    bend_deg: float
 
 
 class ZoneSettings(Settings):
@@ -104,7 +116,33 @@ class FacetsSettings(Settings):
 
 
 class MeasureSettings(Settings):
-    """Reference tissue, thresholds and zones that signals are judged by."""
+    """Reference tissue, thresholds and zones that signals are judged by; see `configs/pipeline.toml` for each."""
+
+    oedema_roles: tuple[str, ...]
+    effusion_roles: tuple[str, ...]
+    least_coverage_fraction: float
+    oedema_csf_ratio: float
+    oedema_muscle_ratio: float
+    fluid_csf_ratio: float
+    fluid_background_csf_ratio: float
+    threshold_relative_uncertainty: float
+    reference_half_height_mm: float
+    reference_least_points: int
+    csf_percentile: float
+    muscle_percentile: float
+    enhanced_muscle_to_reference: float
+    canal_radius_mm: float
+    fat_search_radius_mm: float
+    fat_t1_muscle_ratio: float
+    fat_least_points: int
+    suppressed_fat_csf_ratio: float
+    sector_bright_share: float
+    effusion_half_window_mm: float
+    effusion_height_share: float
+    effusion_percentile: float
+    effusion_width_uncertainty_mm: float
+    cyst_least_volume_mm3: float
+    cyst_rim_mm: float
 
 
 class PipelineSettings(Settings):
@@ -170,10 +208,20 @@ class RepeatabilitySettings(Settings):
     protocol: tuple[ProtocolRepeatability, ...]
 
 
+class CohortSettings(Settings):
+    """How a trial is summed up."""
+
+    bootstrap_draws: int = Field(gt=0)
+    bootstrap_seed: int = Field(ge=0)
+    interval: float = Field(gt=0, lt=1)
+
+
 class ChangeSettings(Settings):
     """The whole of `change.toml`; `repeatability` is read from the file that it names."""
 
     detection_z: float = Field(gt=0)
+    fewest_pairs: int = Field(ge=2)
+    cohort: CohortSettings
     comparability: ComparabilitySettings
     repeatability: RepeatabilitySettings
 

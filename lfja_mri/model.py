@@ -430,7 +430,7 @@ class Zones:
     labels_zyx
         `Zone.code` per voxel.
     sectors_zyx
-        1-based angular sector of perimeter voxels around the joint line, 0 elsewhere.
+        1-based sector of the shell around the joint line, whatever the tissue there (`facets.zones`), 0 elsewhere.
     voxel_to_lps
         4x4, (column, row, plane) to LPS mm; the grid's own axes are along LPS.
     sector_count
