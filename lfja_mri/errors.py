@@ -81,6 +81,8 @@ class Reason(StrEnum):
     DIFFERENT_CONTRAST_AGENT = "different_contrast_agent"
     DIFFERENT_PROTOCOL = "different_protocol"
     MISSING_JOINT = "missing_joint"
+    MISSING_VISIT = "missing_visit"
+    DUPLICATE_VISIT = "duplicate_visit"
     REGISTRATION_FAILED = "registration_failed"
     # batch
     STUDY_FAILED = "study_failed"

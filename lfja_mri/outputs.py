@@ -60,7 +60,12 @@ def record(result: StudyResult, road: Road) -> dict[str, Any]:
             {"where": r.where, "reason": r.reason.value, "detail": r.detail} for r in result.rejections
         ],
         "refusals": [
-            {"level": j.level.value, "side": j.side.value, "reason": j.outcome.reason.value, "detail": j.outcome.detail}
+            {
+                "level": j.level.value,
+                "side": j.side.value,
+                "reason": j.outcome.reason.value,
+                "detail": j.outcome.detail,
+            }
             for j in result.joints
             if isinstance(j.outcome, NotGraded)
         ],
@@ -90,7 +95,9 @@ def _absent(joint: JointResult) -> AbsentJoint:
 
 
 def _measurements(result: StudyResult) -> Mapping[str, Any]:
-    return measurements_to_json([joint.measurements for joint in result.joints if joint.measurements is not None])
+    return measurements_to_json(
+        [joint.measurements for joint in result.joints if joint.measurements is not None]
+    )
 
 
 def _explanations(result: StudyResult, road: Road) -> str:

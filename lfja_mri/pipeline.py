@@ -14,7 +14,7 @@ from pathlib import Path
 from lfja_mri.config import PipelineSettings, load_pipeline_settings
 from lfja_mri.errors import LevelsError, Reason
 from lfja_mri.facets import place_joints
-from lfja_mri.grading import RuleTable, judge, judge_items, load_items, load_rules, measure_joint
+from lfja_mri.grading import ItemSheet, RuleTable, judge, judge_items, load_items, load_rules, measure_joint
 from lfja_mri.ingest import Study, read_study
 from lfja_mri.levels import locate
 from lfja_mri.model import (
@@ -38,7 +38,7 @@ class Road:
 
     settings: PipelineSettings
     rules: RuleTable
-    items: RuleTable
+    items: ItemSheet
     lowest_level: Level | None = None
 
 
@@ -56,9 +56,7 @@ class Stopwatch:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
-def prepare(
-    config: Path | None = None, rules: Path | None = None, lowest_level: Level | None = None
-) -> Road:
+def prepare(config: Path | None = None, rules: Path | None = None, lowest_level: Level | None = None) -> Road:
     """Read the settings and rules; a user's files override the packaged ones."""
     return Road(load_pipeline_settings(config), load_rules(rules), load_items(), lowest_level)
 
@@ -76,7 +74,7 @@ def grade_images(images: StudyImages, road: Road, stopwatch: Stopwatch | None = 
     stopwatch = stopwatch or Stopwatch()
     try:
         with stopwatch.stage("levels"):
-            level_map = locate(images, road.settings.levels, lowest_level=road.lowest_level)
+            level_map = locate_levels(images, road)
     except LevelsError as error:
         return _without_levels(images, error, stopwatch)
     with stopwatch.stage("joints"):
@@ -90,6 +88,24 @@ def grade_images(images: StudyImages, road: Road, stopwatch: Stopwatch | None = 
         images=images.images,
         rejections=images.rejections,
         timings_s=stopwatch.seconds,
+    )
+
+
+def locate_levels(images: StudyImages, road: Road) -> LevelMap:
+    """Find and name the lumbar levels."""
+    return locate(images, road.settings.levels, lowest_level=road.lowest_level)
+
+
+def segment_images(images: StudyImages, road: Road) -> StudyResult:
+    """Place the joint regions without grading them."""
+    level_map = locate_levels(images, road)
+    joints = place_joints(images, level_map, road.settings.facets)
+    return StudyResult(
+        study_key=images.study_key,
+        level_map=level_map,
+        joints=tuple(_ungraded(joint) for joint in joints),
+        images=images.images,
+        rejections=images.rejections,
     )
 
 
@@ -116,6 +132,13 @@ def _grade_joint(
         joint=joint,
         items=judge_items(measurements, road.items),
     )
+
+
+def _ungraded(joint: Joint | AbsentJoint) -> JointResult:
+    if isinstance(joint, AbsentJoint):
+        return JointResult(joint.level, joint.side, NotGraded(joint.reason))
+    refusal = NotGraded(Reason.NOT_NEEDED, "regions only")
+    return JointResult(joint.frame.level, joint.frame.side, refusal, joint=joint)
 
 
 def _without_levels(images: StudyImages, error: LevelsError, stopwatch: Stopwatch) -> StudyResult:

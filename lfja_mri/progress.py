@@ -1,45 +1,11 @@
-"""How far a run is: a bar with rate and time left on a terminal, plain lines elsewhere, nothing when quiet."""
+"""How far a run is, as a callback: (done, total, word). The library reports; the app decides how it looks."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 ReportProgress = Callable[[int, int, str], None]
 
 
 def silent(_done: int, _total: int, _word: str) -> None:
     """Report nothing."""
-
-
-@contextmanager
-def progress_display(*, quiet: bool) -> Iterator[ReportProgress]:
-    """Give a callback (done, total, word) that fits where standard error goes."""
-    if quiet:
-        yield silent
-    elif sys.stderr.isatty():
-        with _bar() as report:
-            yield report
-    else:
-        yield _line
-
-
-def _line(done: int, total: int, word: str) -> None:
-    sys.stderr.write(f"{done}/{total} {word}\n")
-
-
-@contextmanager
-def _bar() -> Iterator[ReportProgress]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from lfja_mri.display import messages
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=messages, transient=True) as bar:
-        task = bar.add_task("grading", total=None)
-
-        def report(done: int, total: int, word: str) -> None:
-            bar.update(task, completed=done, total=total, description=word)
-
-        yield report

@@ -193,7 +193,7 @@ def _grade_row(joint: JointResult, result: StudyResult, visit: Visit, scale: Sca
         "study_key": result.study_key,
         "level": joint.level.value,
         "side": joint.side.value,
-        **_outcome_cells(joint),
+        **outcome_cells(joint),
         **_measure_cells(joint.measurements),
         "level_confidence": None if disc is None else float(disc.confidence),
         "numbering_basis": "" if level_map is None else level_map.numbering_basis.value,
@@ -205,7 +205,8 @@ def _grade_row(joint: JointResult, result: StudyResult, visit: Visit, scale: Sca
     }
 
 
-def _outcome_cells(joint: JointResult) -> dict[str, Cell]:
+def outcome_cells(joint: JointResult) -> dict[str, Cell]:
+    """Return the cells that the rules decide."""
     match joint.outcome:
         case Graded() as graded:
             return {

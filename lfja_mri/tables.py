@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -56,6 +57,14 @@ def read_csv(path: Path, required: Sequence[str] = ()) -> list[dict[str, str]]:
     if absent:
         raise InputError(f"{path.name} lacks the columns {', '.join(absent)}; found {', '.join(header)}")
     return rows
+
+
+def deliver(text: str, out: Path) -> None:
+    """Write a table to a file, or to standard output where `out` is `-`."""
+    if str(out) == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(out, text)
 
 
 def write_text(path: Path, text: str) -> None:

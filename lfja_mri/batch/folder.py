@@ -69,7 +69,9 @@ def damaged(folder: Path) -> tuple[str, ...]:
     if record is None:
         return (RECORD_NAME,)
     return tuple(
-        name for name, expected in sorted(record.get("outputs", {}).items()) if file_digest(folder / name) != expected
+        name
+        for name, expected in sorted(record.get("outputs", {}).items())
+        if file_digest(folder / name) != expected
     )
 
 

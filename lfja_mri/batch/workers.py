@@ -21,7 +21,12 @@ from lfja_mri.errors import LfjaError, Reason
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,12 @@ class WorkerPool(Generic[Task, Result]):
     """
 
     def __init__(
-        self, function: Callable[[Task], Result], *, jobs: int, timeout_s: float | None = None, threads: int = 1
+        self,
+        function: Callable[[Task], Result],
+        *,
+        jobs: int,
+        timeout_s: float | None = None,
+        threads: int = 1,
     ) -> None:
         self._function = function
         self._jobs = jobs

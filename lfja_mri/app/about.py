@@ -20,11 +20,16 @@ def facts() -> dict[str, object]:
         "tool_version": __version__,
         "python": platform.python_version(),
         "scales": {
-            path.stem: load_rules(path).digest for path in sorted((config_folder() / "grading").glob("*.toml"))
+            path.stem: load_rules(path).digest
+            for path in sorted((config_folder() / "grading").glob("*.toml"))
         },
         "model": _model(),
-        "optional_parts": {name: util.find_spec(module) is not None for name, module in OPTIONAL_PARTS.items()},
-        "libraries": {name: metadata.version(name) for name in ("numpy", "pydicom", "SimpleITK", "onnxruntime")},
+        "optional_parts": {
+            name: util.find_spec(module) is not None for name, module in OPTIONAL_PARTS.items()
+        },
+        "libraries": {
+            name: metadata.version(name) for name in ("numpy", "pydicom", "SimpleITK", "onnxruntime")
+        },
         "configuration": sorted(read_toml(config_folder() / "pipeline.toml")),
     }
 

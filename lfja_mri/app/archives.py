@@ -1,0 +1,92 @@
+"""Commands that read what was graded before: regrade, verify, agree."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lfja_mri.app.display import messages, plain_table
+from lfja_mri.app.options import AsJson, Graded
+from lfja_mri.app.root import app
+from lfja_mri.errors import CheckError
+
+
+@app.command(epilog="Example: lfja-mri regrade graded --config my_rules.toml --check")
+def regrade(
+    folder: Graded,
+    config: Annotated[
+        Path | None, typer.Option(help="Rules file (TOML); the packaged one if absent.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Where the table goes; - for standard output.")
+    ] = Path("-"),
+    report: Annotated[Path | None, typer.Option(help="Write what changed as JSON.")] = None,
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write no table; exit 8 if any grade differs.")
+    ] = False,
+) -> None:
+    """Apply rules to stored measurements, without pixels."""
+    from lfja_mri.batch.regrade import regrade as apply_rules
+    from lfja_mri.grading import load_rules
+    from lfja_mri.tables import deliver, write_text
+
+    regraded = apply_rules(folder, load_rules(config))
+    changed = [asdict(difference) for difference in regraded.differences]
+    if report is not None:
+        write_text(report, json.dumps({"joints": regraded.joints, "changed": changed}, indent=2) + "\n")
+    if not check:
+        deliver(regraded.csv, out)
+    for one in regraded.differences:
+        messages.print(
+            f"{one.study_key} {one.level} {one.side} {one.column}: {one.archived or '-'} -> {one.regraded or '-'}"
+        )
+    messages.print(f"{regraded.studies} studies, {regraded.joints} joints, {len(changed)} cells differ")
+    if check and changed:
+        raise CheckError(f"{len(changed)} archived cells are not what these rules give")
+
+
+@app.command(epilog="Example: lfja-mri verify graded")
+def verify(folder: Graded) -> None:
+    """Hash an archive again and name every file that is not what its run.json says."""
+    from lfja_mri.batch.regrade import verify as hash_again
+
+    wrong = hash_again(folder)
+    for study_key, names in wrong.items():
+        for name in names:
+            typer.echo(f"{study_key}/{name}")
+    if wrong:
+        raise CheckError(f"{sum(map(len, wrong.values()))} files are not what run.json says")
+    messages.print("every file is what run.json says")
+
+
+@app.command(epilog="Example: lfja-mri agree graded/grades.csv reader.csv")
+def agree(
+    grades: Annotated[Path, typer.Argument(help="grades.csv to test.")],
+    reference: Annotated[Path, typer.Argument(help="A reader's CSV: study_key, level, side, grade.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Weighted kappa, exact and within-one agreement, confusion table, by level and side."""
+    from lfja_mri.batch.readings import READING_COLUMNS, compare_readings, reading_rows
+    from lfja_mri.grading import confusion_lines
+
+    reading = compare_readings(grades, reference)
+    rows = reading_rows(reading)
+    if as_json:
+        confusion = reading.overall.confusion.tolist()
+        table = [dict(zip(READING_COLUMNS, row, strict=True)) for row in rows]
+        typer.echo(json.dumps({"agreement": table, "confusion": confusion}, indent=2))
+        return
+    from rich.console import Console
+
+    console = Console()
+    console.print(plain_table("Agreement (95 % intervals by patient)", READING_COLUMNS, rows))
+    console.print("\n".join(confusion_lines(reading.overall.confusion)), highlight=False)
+    messages.print(
+        f"graded in one table only: {reading.only_tested} tested, {reading.only_reference} reference"
+    )

@@ -1,0 +1,79 @@
+"""The root command, and the one place that turns errors into a line of text and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from lfja_mri import __version__
+from lfja_mri.app.display import messages
+from lfja_mri.errors import ExitCode, LfjaError
+
+NOTICE = "Research software, not a medical device."
+
+
+class LfjaGroup(typer.core.TyperGroup):
+    """Turns the family of errors into one line on standard error and their exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except LfjaError as error:
+            messages.print(f"[bold red]error:[/] {_plain(error)}")
+            raise typer.Exit(int(error.exit_code)) from None
+
+
+def _plain(error: LfjaError) -> str:
+    text = str(error).replace("[", r"\[")
+    return f"{text} ({error.reason.value})" if error.reason else text
+
+
+app = typer.Typer(
+    cls=LfjaGroup,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help=f"Grade lumbar facet joint synovitis on MRI, and its change from baseline.\n\n{NOTICE}",
+    epilog="Exit codes: 0 done, 1 bug, 2 usage, 3 configuration, 4 nothing usable, 5 some studies failed, "
+    "6 every study failed, 7 cannot write, 8 --check or --strict not met.",
+)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of a typer callback
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
+    ] = False,
+) -> None:
+    del version
+
+
+def main() -> None:
+    """Run the app; an error nobody expected is one line and exit code 1, never a traceback with patient data."""
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001 - the last door
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = (
+            "" if place is None else f" ({Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno})"
+        )
+        messages.print(
+            f"[bold red]bug:[/] {type(error).__name__}{where}; please report it with `lfja-mri info`"
+        )
+        sys.exit(int(ExitCode.BUG))

@@ -1,0 +1,143 @@
+"""Commands that read studies: grade, inspect, ingest, locate, segment."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lfja_mri.app.display import grades_table, messages, tree
+from lfja_mri.app.options import (
+    AsJson,
+    Config,
+    Force,
+    Inputs,
+    Jobs,
+    Lowest,
+    Masks,
+    OneInput,
+    Out,
+    OutFile,
+    Quiet,
+    Rules,
+    Salt,
+    Scheduler,
+    Scheme,
+    Strict,
+    Timeout,
+    level_above_sacrum,
+    secret,
+)
+from lfja_mri.app.root import app
+from lfja_mri.model import Level, Side
+
+
+@app.command(epilog="Example: lfja-mri grade study_folder --out graded")
+def grade(
+    inputs: Inputs,
+    out: Out,
+    config: Config = None,
+    rules: Rules = None,
+    masks: Masks = None,
+    mask_scheme: Scheme = "auto",
+    lowest_level: Lowest = None,
+    jobs: Jobs = None,
+    timeout: Timeout = None,
+    explain: Annotated[
+        tuple[Level, Side] | None, typer.Option(help="Also explain one joint, such as: L4-L5 right.")
+    ] = None,
+    salt_file: Salt = None,
+    scheduler: Scheduler = None,
+    *,
+    pictures: Annotated[bool, typer.Option(help="Write quality-control pictures.")] = True,
+    strict: Strict = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Grade every joint of every study in the inputs: the main job."""
+    from lfja_mri.app.progress import progress_display
+    from lfja_mri.batch.run import RunOptions, grade_inputs
+    from lfja_mri.pipeline import prepare
+
+    options = RunOptions(jobs, timeout, force, pictures, secret(salt_file), scheduler)
+    road = prepare(config, rules, level_above_sacrum(lowest_level), masks, mask_scheme)
+    with progress_display(quiet=quiet) as progress:
+        report = grade_inputs(inputs, out, road, options, progress)
+    if not quiet:
+        for study_key, rows in report.rows_by_study().items():
+            messages.print(grades_table(rows, f"study {study_key}"))
+        messages.print(
+            f"{len(report.finished)} graded, {len(report.failures)} failed; the files lie in {out}"
+        )
+    for failure in report.failures:
+        messages.print(
+            f"[yellow]study {failure.study_key} failed:[/] {failure.reason.value}: {failure.detail}"
+        )
+    if explain is not None:
+        typer.echo(report.explanation(*explain))
+    raise typer.Exit(int(report.exit_code(strict=strict)))
+
+
+@app.command(epilog="Example: lfja-mri inspect archive.zip --json | jq .studies")
+def inspect(inputs: Inputs, config: Config = None, *, as_json: AsJson = False) -> None:
+    """Show studies, series, stacks, the role each would play, and why others are left out."""
+    from lfja_mri.config import load_pipeline_settings
+    from lfja_mri.ingest import describe, find_studies
+
+    settings = load_pipeline_settings(config).ingest
+    description = describe(find_studies(inputs, settings), settings)
+    if as_json:
+        typer.echo(json.dumps(description, indent=2, sort_keys=True))
+        return
+    from rich.console import Console
+
+    Console().print(tree("input", description))
+
+
+@app.command(epilog="Example: lfja-mri ingest archive.zip --out nifti")
+def ingest(inputs: Inputs, out: Out, config: Config = None, *, quiet: Quiet = False) -> None:
+    """Write every usable stack as NIfTI with a JSON sidecar, and an index of what was left out and why."""
+    from lfja_mri.config import load_pipeline_settings
+    from lfja_mri.ingest import export_stacks, find_studies
+
+    settings = load_pipeline_settings(config).ingest
+    index = export_stacks(find_studies(inputs, settings), out, settings)
+    if not quiet:
+        messages.print(
+            f"{len(index['stacks'])} stacks written, {len(index['rejected'])} left out; see {out}/index.json"
+        )
+
+
+@app.command(epilog="Example: lfja-mri locate study_folder --out levels.csv")
+def locate(
+    study: OneInput,
+    out: OutFile,
+    mask_out: Annotated[Path | None, typer.Option(help="Also write the localiser's labels as NIfTI.")] = None,
+    config: Config = None,
+    lowest_level: Lowest = None,
+) -> None:
+    """Find and name the lumbar levels only."""
+    from lfja_mri.pipeline import locate_levels, prepare
+    from lfja_mri.results import LEVELS_COLUMNS, level_rows
+    from lfja_mri.single import read_one_study, write_tissue_labels
+    from lfja_mri.tables import deliver, to_csv
+
+    road = prepare(config, lowest_level=level_above_sacrum(lowest_level))
+    images = read_one_study(study, road.settings.ingest)
+    level_map = locate_levels(images, road)
+    deliver(to_csv(LEVELS_COLUMNS, level_rows(level_map)), out)
+    if mask_out is not None:
+        write_tissue_labels(level_map, images, mask_out)
+
+
+@app.command(epilog="Example: lfja-mri segment study_folder --out joints")
+def segment(study: OneInput, out: Out, config: Config = None, lowest_level: Lowest = None) -> None:
+    """Place the joint regions only: a label map, joints.csv and pictures."""
+    from lfja_mri.outputs import write_segmentation
+    from lfja_mri.pipeline import prepare, segment_images
+    from lfja_mri.single import read_one_study
+
+    road = prepare(config, lowest_level=level_above_sacrum(lowest_level))
+    write_segmentation(segment_images(read_one_study(study, road.settings.ingest), road), out)

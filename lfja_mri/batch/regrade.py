@@ -1,0 +1,114 @@
+"""Rules applied again to stored measurements, without a pixel: for another rules file, or to check an archive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lfja_mri.batch.folder import damaged
+from lfja_mri.batch.run import STUDIES, row_order
+from lfja_mri.errors import InputError
+from lfja_mri.grading import RuleTable, judge, measurements_from_json
+from lfja_mri.model import JointResult, Measurements
+from lfja_mri.results import GRADES_COLUMNS, Scale, outcome_cells
+from lfja_mri.tables import read_csv, to_csv
+
+OUTCOME_COLUMNS = ("status", "grade", "grade_low", "grade_high", "rule", "reason", "extension")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One cell of one joint that the rules now judge otherwise."""
+
+    study_key: str
+    level: str
+    side: str
+    column: str
+    archived: str
+    regraded: str
+
+
+@dataclass(frozen=True, eq=False)
+class Regraded:
+    """A regraded archive: its table, and where it differs from the archived one."""
+
+    csv: str
+    studies: int
+    joints: int
+    differences: tuple[Difference, ...]
+
+
+def regrade(archive: Path, rules: RuleTable) -> Regraded:
+    """Judge every study of a `grade` output folder again.
+
+    Raises
+    ------
+    InputError
+        The folder holds no graded studies, or stored measurements are damaged.
+    CheckError
+        Measurements were made by another measurement version.
+    """
+    folders = study_folders(archive)
+    pairs = [pair for folder in folders for pair in _regraded_rows(folder, rules)]
+    rows = sorted((new for _, new in pairs), key=row_order)
+    differences = tuple(difference for old, new in pairs for difference in _differences(old, new))
+    return Regraded(to_csv(GRADES_COLUMNS, rows), len(folders), len(rows), differences)
+
+
+def study_folders(archive: Path) -> list[Path]:
+    """Return the folders of graded studies in an archive, sorted.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    found = (path for path in (archive / STUDIES).glob("*") if not path.name.startswith("."))
+    folders = sorted(path for path in found if (path / "measurements.json").is_file())
+    if not folders:
+        raise InputError(f"{archive} holds no graded studies; needed a folder that `lfja-mri grade` wrote")
+    return folders
+
+
+def verify(archive: Path) -> dict[str, tuple[str, ...]]:
+    """Hash every file again; return the names that are not what `run.json` says, by study."""
+    return {folder.name: names for folder in study_folders(archive) if (names := damaged(folder))}
+
+
+def _regraded_rows(folder: Path, rules: RuleTable) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
+    measured = {(m.level.value, m.side.value): m for m in measurements_from_json(_stored(folder))}
+    scale = Scale(rules.scale, rules.digest)
+    for row in read_csv(folder / "grades.csv", GRADES_COLUMNS):
+        yield row, _judged_again(row, measured.get((row["level"], row["side"])), rules, scale)
+
+
+def _stored(folder: Path) -> Mapping[str, Any]:
+    try:
+        stored = json.loads((folder / "measurements.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"study {folder.name}: the stored measurements cannot be read; grade it again"
+        ) from error
+    if not isinstance(stored, dict):
+        raise InputError(f"study {folder.name}: the stored measurements are damaged; grade it again")
+    return stored
+
+
+def _judged_again(
+    row: dict[str, str], measurements: Measurements | None, rules: RuleTable, scale: Scale
+) -> dict[str, str]:
+    named = {"scale": scale.name, "rules_digest": scale.rules_digest}
+    if measurements is None:
+        return row | named
+    joint = JointResult(measurements.level, measurements.side, judge(measurements, rules), measurements)
+    cells = dict.fromkeys(OUTCOME_COLUMNS, "") | {k: str(v) for k, v in outcome_cells(joint).items()}
+    return row | cells | named
+
+
+def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Difference]:
+    for column in OUTCOME_COLUMNS:
+        if old[column] != new[column]:
+            yield Difference(new["study_key"], new["level"], new["side"], column, old[column], new[column])
