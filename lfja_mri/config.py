@@ -44,6 +44,34 @@ class IngestSettings(Settings):
 class LevelsSettings(Settings):
     """How the lumbar levels are found and named."""
 
+    threads: int
+    closest_planes_mm: float
+    disc_share: float
+    smallest_disc_mm3: float
+    full_disc_mm3: float
+    smallest_s1_mm3: float
+    canal_to_disc_mm: tuple[float, float]
+    same_disc_mm: float
+    same_disc_span_mm: float
+    pitch_mm: tuple[float, float]
+    usual_pitch_mm: tuple[float, float]
+    gap_slack: float
+    last_segment_mm: float
+    default_disc_mm: tuple[float, float, float]
+    tilt_weight: float
+    lumbosacral_slope_deg: tuple[float, float]
+    numbering_temperature: float
+    least_sacrum_share: float
+    assumed_confidence: float
+    uncertain_below: float
+    remnant_share: float
+    middle_half_width_mm: float
+    trusted_elongation: float
+    tilt_half_width_mm: float
+    largest_tilt_deg: float
+    width_per_depth: tuple[float, float]
+    usual_width_per_depth: float
+
 
 class JointPrior(Settings):
     """What is expected of one level's joint before the image is looked at; offsets are in the disc's own frame."""
