@@ -1,0 +1,64 @@
+"""What a study's bytes are, and whose they are as far as a table may say: digests, never names or numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from typing import BinaryIO
+
+import pydicom
+
+from lfja_mri.ingest.files import Source, open_each
+from lfja_mri.ingest.headers import PARSE_ERRORS
+
+HASH_LENGTH = 10
+BLOCK_BYTES = 1 << 20
+
+
+def content_digest(sources: Iterable[Source]) -> str:
+    """Return the SHA-256 over the contents of files, whatever their names and order."""
+    digests = []
+    for _, stream in open_each(sources):
+        if stream is not None:
+            digests.append(_digest(stream))
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
+
+
+def _digest(stream: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := stream.read(BLOCK_BYTES):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def subject_key(study_uid: str, sources: Iterable[Source], salt: bytes | None) -> str:
+    """Return a keyed hash that stands for the person.
+
+    Parameters
+    ----------
+    study_uid
+        Without a salt the key is the study itself, so that nobody can link or guess: patient numbers are few, and
+        an unkeyed hash of one is undone by trying them all.
+    sources
+        Files of the study; the first readable one tells the patient number.
+    salt
+        Secret key under which the visits of one person get the same hash.
+    """
+    number = _patient_number(sources) if salt is not None else ""
+    key, text = (salt, number) if salt is not None and number else (b"study", study_uid)
+    return "s-" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:HASH_LENGTH]
+
+
+def _patient_number(sources: Iterable[Source]) -> str:
+    for _, stream in open_each(sources):
+        if stream is None:
+            continue
+        try:
+            header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=["PatientID"])
+            number = str(header.get("PatientID", "")).strip()
+        except PARSE_ERRORS:
+            continue
+        if number:
+            return number
+    return ""
