@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -115,6 +116,13 @@ def _with_level(values: FloatArray, points: FloatArray, level: Level) -> FloatAr
 
 
 def _with_joint(values: FloatArray, points: FloatArray, level: Level, side: Side, grade: int) -> FloatArray:
+    close = np.linalg.norm(points - joint_centre(level, side), axis=-1) < 22.0
+    result = values.copy()
+    result[close] = _joint_signal(values[close], points[close], level, side, grade)
+    return result
+
+
+def _joint_signal(values: FloatArray, points: FloatArray, level: Level, side: Side, grade: int) -> FloatArray:
     across, along, up = np.moveaxis(joint_offsets(points, level, side), -1, 0)
     near = (np.abs(along) < 8) & (np.abs(up) < 8)
     values = np.where(near & (np.abs(across) < 6), 35.0, values)
@@ -155,11 +163,12 @@ def grade_map() -> dict[tuple[Level, Side], int]:
     return dict(zip(places, GRADES, strict=True))
 
 
-def images(axial_shift_mm: FloatArray = AXIAL_SHIFT_MM) -> tuple[Image, ...]:
+@cache
+def images() -> tuple[Image, ...]:
     middle = np.array([MIDLINE_X_MM, 10.0, 5.0])
-    sagittal = make_volume(SAGITTAL_AXES, (0.8, 0.8, 4.0), (200, 250, 15), middle, grades=grade_map())
+    sagittal = make_volume(SAGITTAL_AXES, (0.9, 0.9, 4.0), (170, 220, 15), middle, grades=grade_map())
     axial = make_volume(
-        AXIAL_AXES, (0.7, 0.7, 4.0), (180, 200, 45), middle, shift_lps_mm=axial_shift_mm, grades=grade_map()
+        AXIAL_AXES, (0.8, 0.8, 4.0), (140, 140, 45), middle, shift_lps_mm=AXIAL_SHIFT_MM, grades=grade_map()
     )
     return (
         Image("s1k1", sagittal, Role(Plane.SAGITTAL, Contrast.STIR), 0.97, ("fat is dark against muscle",)),
@@ -167,6 +176,7 @@ def images(axial_shift_mm: FloatArray = AXIAL_SHIFT_MM) -> tuple[Image, ...]:
     )
 
 
+@cache
 def make_zones(level: Level, side: Side, spacing_mm: float = 0.8, reach_mm: float = 18.0) -> Zones:
     """Zones on a grid along LPS around one joint."""
     count = 2 * round(reach_mm / spacing_mm) + 1
@@ -250,6 +260,7 @@ def make_outcome(level: Level, side: Side, grade: int) -> Outcome:
     )
 
 
+@cache
 def make_results() -> tuple[JointResult, ...]:
     results = []
     for (level, side), grade in grade_map().items():
