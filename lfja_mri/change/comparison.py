@@ -106,7 +106,7 @@ def compare_joint(
     visits = (baseline.visit, follow_up.visit)
     refusal = refusal_of(baseline, follow_up, registration)
     if refusal is not None:
-        change = _uncompared(baseline, follow_up, visits, refusal)
+        change = uncompared(baseline, follow_up, visits, refusal)
         return replace(change, registration_error_mm=error_mm, flags=_ordered(flags))
     measures = tuple(measure_change(name, baseline, follow_up, settings) for name in MEASURES)
     direction, doubts = direction_of(baseline, follow_up, measures)
@@ -125,10 +125,10 @@ def compare_joint(
     )
 
 
-def _uncompared(
+def uncompared(
     baseline: VisitJoint | None, follow_up: VisitJoint | None, visits: tuple[str, str], reason: Reason
 ) -> Change:
-    """Keep both visits' numbers to read, but no difference: it would not mean anything."""
+    """Return a change that cannot be told: both visits' numbers to read, but no difference, which would mean nothing."""
     joint = baseline or follow_up
     if joint is None:
         raise KeyError("a joint of neither visit")
@@ -194,7 +194,7 @@ def _compare_subject(
         change = (
             compare_joint(first, second, settings, registration)
             if first is not None and second is not None
-            else _uncompared(first, second, visits, Reason.MISSING_JOINT)
+            else uncompared(first, second, visits, Reason.MISSING_JOINT)
         )
         change = _with_protocol(change, settings, evidence)
         changes.append(_refused(change, Reason.DIFFERENT_NUMBERING) if renumbered else change)
