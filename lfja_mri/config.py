@@ -39,6 +39,17 @@ class IngestSettings(Settings):
     smallest_pause_pitches: float
     largest_crumb_fraction: float
     localiser_planes: int
+    t1_longest_echo_ms: float
+    t1_longest_repetition_ms: float
+    t2_shortest_echo_ms: float
+    t2_shortest_repetition_ms: float
+    pd_shortest_echo_ms: float
+    pd_longest_echo_ms: float
+    stir_shortest_inversion_ms: float
+    stir_longest_inversion_ms: float
+    stir_shortest_repetition_ms: float
+    suppressed_fat_to_fluid: float
+    t1_fat_to_fluid: float
 
 
 class LevelsSettings(Settings):
@@ -154,6 +165,7 @@ class MeasureSettings(Settings):
     fluid_csf_ratio: float
     fluid_background_csf_ratio: float
     threshold_relative_uncertainty: float
+    position_uncertainty_mm: float
     reference_half_height_mm: float
     reference_least_points: int
     csf_percentile: float

@@ -1,0 +1,159 @@
+"""Roles: the header where it speaks, the pixels where it is silent or contradicts itself; then the best of each."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lfja_mri.config import IngestSettings
+from lfja_mri.errors import Reason
+from lfja_mri.ingest.cues import Cues, cues_of, fat_is_dark
+from lfja_mri.ingest.pixels import plane_key, read_planes
+from lfja_mri.ingest.roles import Fat, HeaderOpinion, Weighting, header_opinion
+from lfja_mri.ingest.stacks import Stack
+from lfja_mri.model import Acquisition, Contrast, Plane, Rejection, Role
+
+LOOKS_PER_SERIES = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Cast:
+    """A stack with the role it would play."""
+
+    stack: Stack
+    role: Role
+    confidence: float
+    evidence: tuple[str, ...]
+    agent: bool | None
+
+
+def assign_roles(
+    stacks: Sequence[Stack], settings: IngestSettings
+) -> tuple[tuple[Cast, ...], tuple[Rejection, ...]]:
+    """Give each stack of a study its role; stacks of one series and echo share one contrast."""
+    groups: dict[tuple[str, float | None, tuple[str, ...], Plane], list[Stack]] = {}
+    for stack in stacks:
+        facts = stack.planes[0].facts
+        key = (stack.key.split("k")[0], facts.echo_time_ms, facts.image_type, stack.plane)
+        groups.setdefault(key, []).append(stack)
+    casts: list[Cast] = []
+    rejections: list[Rejection] = []
+    for group in groups.values():
+        found = _cast(group, settings)
+        if isinstance(found, Rejection):
+            rejections.append(found)
+        else:
+            casts.extend(found)
+    return tuple(casts), tuple(rejections)
+
+
+def acquisition_of(cast: Cast) -> Acquisition:
+    """Return the header facts that comparability rests on; names only as a hash."""
+    facts = cast.stack.planes[0].facts
+    maker = hashlib.sha256(facts.maker.lower().encode()).hexdigest()[:8] if facts.maker.strip("|") else None
+    return Acquisition(
+        repetition_time_ms=facts.repetition_time_ms,
+        echo_time_ms=facts.echo_time_ms,
+        inversion_time_ms=facts.inversion_time_ms,
+        field_strength_t=facts.field_strength_t,
+        contrast_agent=cast.agent,
+        manufacturer_key=maker,
+        days_since_epoch=_days(facts.date),
+    )
+
+
+def _days(date: str) -> int | None:
+    try:
+        day = datetime.date.fromisoformat(date.replace(".", ""))
+    except ValueError:
+        return None
+    return day.toordinal() - datetime.date(1970, 1, 1).toordinal()
+
+
+def _cast(group: list[Stack], settings: IngestSettings) -> list[Cast] | Rejection:
+    header = header_opinion(group[0].planes[0].facts, settings)
+    where = ", ".join(stack.key for stack in group)
+    if header.refusal is not None:
+        return Rejection(where, Reason.UNKNOWN_CONTRAST, header.refusal)
+    if group[0].plane is Plane.CORONAL:
+        return Rejection(where, Reason.UNSUPPORTED_PLANE, "coronal planes are not measured")
+    weighting, fat, confidence, evidence = _decide(group, header, settings)
+    if weighting is None:
+        return Rejection(where, Reason.UNKNOWN_CONTRAST, "neither header nor pixels tell the contrast")
+    contrast = _contrast(weighting, fat, header.agent)
+    return [
+        Cast(stack, Role(stack.plane, contrast), confidence, (*evidence, *stack.notes), header.agent)
+        for stack in group
+    ]
+
+
+def _decide(
+    group: list[Stack], header: HeaderOpinion, settings: IngestSettings
+) -> tuple[Weighting | None, Fat | None, float, tuple[str, ...]]:
+    if header.certain:
+        return header.weighting, header.fat, 0.95, header.evidence
+    cues = _look(group)
+    if cues is None:
+        sure = 0.6 if header.fat is not None else 0.4
+        return (
+            header.weighting,
+            header.fat or Fat.BRIGHT,
+            sure,
+            (*header.evidence, "the pixels show no skin to judge by"),
+        )
+    dark, sure = fat_is_dark(cues, settings)
+    ratio = f"skin fat {cues.fat_to_fluid:.2f} x the brightest inner structure"
+    evidence = [*header.evidence, f"pixels: {ratio}, fat {'dark' if dark else 'bright'}"]
+    fat = header.fat
+    if fat is None or (fat is Fat.BRIGHT and dark) or (fat is not Fat.BRIGHT and not dark and sure > 0.9):
+        fat = _suppression(group[0].plane, evidence) if dark else Fat.BRIGHT
+    weighting = header.weighting
+    if weighting is None:
+        weighting = Weighting.T2 if dark or cues.fat_to_fluid < settings.t1_fat_to_fluid else Weighting.T1
+        evidence.append(f"pixels: weighting taken as {weighting.value}")
+    return weighting, fat, sure, tuple(evidence)
+
+
+def _suppression(plane: Plane, evidence: list[str]) -> Fat:
+    """Name the kind of suppression that is usual for a plane: the pixels cannot tell one from the other."""
+    usual = Fat.INVERSION if plane is Plane.SAGITTAL else Fat.SATURATED
+    evidence.append(f"{'STIR' if usual is Fat.INVERSION else 'fat saturation'} assumed: usual for this plane")
+    return usual
+
+
+def _look(group: list[Stack]) -> Cues | None:
+    """Measure a few planes from the middle of a series; the median plane by its fat ratio."""
+    chosen = _middle_planes(group)
+    pixels = read_planes(stack.planes[i] for stack, i in chosen)
+    found = []
+    for stack, i in chosen:
+        array = pixels[plane_key(stack.planes[i])]
+        cues = None if isinstance(array, Reason) else cues_of(array, stack.voxel_to_lps, stack.plane)
+        if cues is not None:
+            found.append(cues)
+    found.sort(key=lambda cues: cues.fat_to_fluid)
+    return found[(len(found) - 1) // 2] if found else None
+
+
+def _middle_planes(group: list[Stack]) -> list[tuple[Stack, int]]:
+    every = [(stack, i) for stack in group for i in range(len(stack.planes))]
+    shares = np.linspace(0.35, 0.65, LOOKS_PER_SERIES)
+    return [every[int(round(share * (len(every) - 1)))] for share in shares]
+
+
+def _contrast(weighting: Weighting, fat: Fat | None, agent: bool | None) -> Contrast:
+    if fat is Fat.WATER_IMAGE and weighting is not Weighting.T1:
+        return Contrast.DIXON_WATER
+    if weighting is Weighting.T1:
+        if fat in {None, Fat.BRIGHT}:
+            return Contrast.T1_GD if agent else Contrast.T1
+        return Contrast.T1_FS_GD if agent else Contrast.T1_FS
+    if fat is Fat.INVERSION:
+        return Contrast.STIR
+    if fat is Fat.SATURATED:
+        return Contrast.T2_FS
+    return Contrast.PD if weighting is Weighting.PD else Contrast.T2

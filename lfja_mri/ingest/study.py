@@ -1,0 +1,94 @@
+"""From inputs to studies, and from a study to images ready to be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lfja_mri.config import IngestSettings
+from lfja_mri.errors import InputError, Reason
+from lfja_mri.ingest.assign import Cast, acquisition_of, assign_roles
+from lfja_mri.ingest.files import find_sources
+from lfja_mri.ingest.headers import PlaneHeader, read_headers
+from lfja_mri.ingest.pixels import read_planes, stacked
+from lfja_mri.ingest.stacks import Stack, stacks_of_series, study_key
+from lfja_mri.model import Image, Rejection, StudyImages, Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One study as its headers describe it."""
+
+    study_key: str
+    stacks: tuple[Stack, ...]
+    rejections: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """Everything the inputs hold: studies, and the files that belong to none."""
+
+    studies: tuple[Study, ...]
+    rejections: tuple[Rejection, ...]
+    file_count: int
+
+
+def find_studies(inputs: Sequence[Path], settings: IngestSettings) -> Catalogue:
+    """Read the headers of everything below the inputs and sort them into studies and stacks.
+
+    Raises
+    ------
+    InputError
+        An input does not exist.
+    """
+    for position, given in enumerate(inputs, start=1):
+        if not given.exists():
+            raise InputError(f"input {position} of {len(inputs)} does not exist; check the path")
+    found = find_sources(inputs, settings)
+    planes, rejections = read_headers(found.sources)
+    by_study: dict[str, list[PlaneHeader]] = {}
+    for plane in planes:
+        by_study.setdefault(plane.study_uid, []).append(plane)
+    studies = sorted(
+        (_study(uid, held, settings) for uid, held in by_study.items()), key=lambda study: study.study_key
+    )
+    count = len(found.sources) + len(found.rejections)
+    return Catalogue(tuple(studies), (*found.rejections, *rejections), count)
+
+
+def read_study(study: Study, settings: IngestSettings) -> StudyImages:
+    """Read the pixels of every stack that plays a role."""
+    casts, refused = assign_roles(study.stacks, settings)
+    images: list[Image] = []
+    rejections = [*study.rejections, *refused]
+    for cast in casts:
+        image = _image(cast)
+        if isinstance(image, Rejection):
+            rejections.append(image)
+        else:
+            images.append(image)
+    return StudyImages(study.study_key, tuple(images), tuple(rejections))
+
+
+def _study(uid: str, planes: Sequence[PlaneHeader], settings: IngestSettings) -> Study:
+    by_series: dict[str, list[PlaneHeader]] = {}
+    for plane in planes:
+        by_series.setdefault(plane.series_uid, []).append(plane)
+    stacks: list[Stack] = []
+    rejections: list[Rejection] = []
+    for number, series_uid in enumerate(sorted(by_series), start=1):
+        made, refused = stacks_of_series(by_series[series_uid], f"s{number}", settings)
+        stacks.extend(made)
+        rejections.extend(refused)
+    return Study(study_key(uid), tuple(stacks), tuple(rejections))
+
+
+def _image(cast: Cast) -> Image | Rejection:
+    stack = cast.stack
+    values = stacked(stack.planes, read_planes(stack.planes))
+    if isinstance(values, Reason):
+        return Rejection(stack.key, values, "a plane of the stack could not be decoded")
+    thickness = stack.planes[0].thickness_mm or stack.pitch_mm
+    volume = Volume(values, stack.voxel_to_lps, thickness)
+    return Image(stack.key, volume, cast.role, cast.confidence, cast.evidence, acquisition_of(cast))
