@@ -101,6 +101,8 @@ def signal(points: FloatArray, grades: dict[tuple[Level, Side], int] | None = No
     canal = ((x - MIDLINE_X_MM) / 9) ** 2 + ((y - centre_line - 23) / 7) ** 2 < 1
     values = np.where(canal, 230.0, values)
     for level in STANDARD_LEVELS:
+        if np.abs(z - joint_centre(level, Side.LEFT)[2]).min() > 22.0:
+            continue
         for side in Side:
             grade = (grades or {}).get((level, side), 0)
             values = _with_joint(values, points, level, side, grade)

@@ -142,8 +142,23 @@ def _inverse(affine: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.inv(affine), dtype=np.float64)
 
 
+def label_map_files(result: StudyResult, stem: str = "zones") -> dict[str, bytes]:
+    """Return `<stem>.nii.gz`, `<stem>.json` (names) and `<stem>.ctbl` (3D Slicer colours) by file name.
+
+    The same bytes every time; empty where no joint was placed.
+    """
+    label_map = make_label_map(result.joints)
+    if label_map is None:
+        return {}
+    return {
+        f"{stem}.nii.gz": nifti_bytes(label_map),
+        f"{stem}.json": names_json(label_map).encode(),
+        f"{stem}.ctbl": colour_table(label_map).encode(),
+    }
+
+
 def write_label_map(result: StudyResult, folder: Path, stem: str = "zones") -> tuple[Path, ...]:
-    """Write `<stem>.nii.gz`, `<stem>.json` (names) and `<stem>.ctbl` (3D Slicer colours); the same bytes every time.
+    """Write the `label_map_files` into a folder.
 
     Parameters
     ----------
@@ -163,14 +178,7 @@ def write_label_map(result: StudyResult, folder: Path, stem: str = "zones") -> t
     OutputError
         The folder cannot be written.
     """
-    label_map = make_label_map(result.joints)
-    if label_map is None:
-        return ()
-    contents = {
-        f"{stem}.nii.gz": nifti_bytes(label_map),
-        f"{stem}.json": names_json(label_map).encode(),
-        f"{stem}.ctbl": colour_table(label_map).encode(),
-    }
+    contents = label_map_files(result, stem)
     for name, content in contents.items():
         tables.write_bytes(folder / name, content)
     return tuple(folder / name for name in contents)
