@@ -1,1 +1,36 @@
 """Zones to measurements, measurements to grades."""
+
+from lfja_mri.grading.aggregate import SUMMARY_COLUMNS, Summary, summarise
+from lfja_mri.grading.agreement import Agreement, agreement, confusion_lines, weighted_kappa
+from lfja_mri.grading.archive import MEASUREMENT_VERSION, measurements_from_json, measurements_to_json
+from lfja_mri.grading.explain import explain
+from lfja_mri.grading.facts import MEASURES, plain_values
+from lfja_mri.grading.items import ItemSheet, judge_items, load_items
+from lfja_mri.grading.judge import judge
+from lfja_mri.grading.measure import measure_joint
+from lfja_mri.grading.rules import RuleTable, load_rules, rule_rows, rules_in_words
+
+__all__ = [
+    "MEASUREMENT_VERSION",
+    "MEASURES",
+    "SUMMARY_COLUMNS",
+    "Agreement",
+    "ItemSheet",
+    "RuleTable",
+    "Summary",
+    "agreement",
+    "confusion_lines",
+    "explain",
+    "judge",
+    "judge_items",
+    "load_items",
+    "load_rules",
+    "measure_joint",
+    "measurements_from_json",
+    "measurements_to_json",
+    "plain_values",
+    "rule_rows",
+    "rules_in_words",
+    "summarise",
+    "weighted_kappa",
+]

@@ -1,0 +1,72 @@
+"""Why a joint got its grade, in words that any reader understands."""
+
+from __future__ import annotations
+
+from lfja_mri.grading.facts import measured_values
+from lfja_mri.grading.judge import facts_for
+from lfja_mri.grading.rules import Condition, Rule, RuleTable
+from lfja_mri.model import Graded, JointResult, Measure, Measurements, Missing, NotGraded, Outcome
+
+
+def explain(joint: JointResult, rules: RuleTable) -> str:
+    """Tell which rule decided, each number against its threshold, and the images used.
+
+    Returns
+    -------
+    Several lines of plain text without a final line end.
+    """
+    lines = [f"{joint.level.value} {joint.side.value}: {_headline(joint.outcome)}"]
+    measurements = joint.measurements
+    if measurements is None:
+        return lines[0]
+    facts = facts_for(measured_values(measurements), rules)
+    lines += [line for rule in _considered(joint.outcome, rules) for line in _rule_lines(rule, facts)]
+    lines += _evidence(measurements, joint.outcome)
+    return "\n".join(lines)
+
+
+def _headline(outcome: Outcome) -> str:
+    match outcome:
+        case Graded():
+            span = (
+                "the uncertainty of thresholds, reference and position leaves no other grade"
+                if outcome.grade_low == outcome.grade_high
+                else f"could be {outcome.grade_low} to {outcome.grade_high} within the stated uncertainty"
+            )
+            return f"grade {outcome.grade}, because {outcome.because} ({span})."
+        case NotGraded():
+            detail = f": {outcome.detail}" if outcome.detail else ""
+            return f"not graded ({outcome.reason.value.replace('_', ' ')}{detail})."
+
+
+def _considered(outcome: Outcome, rules: RuleTable) -> tuple[Rule, ...]:
+    """Return the rules down to the one that decided; all of them if none could."""
+    if isinstance(outcome, NotGraded):
+        return rules.rule
+    fired = next(index for index, rule in enumerate(rules.rule) if rule.id == outcome.rule)
+    return rules.rule[: fired + 1]
+
+
+def _rule_lines(rule: Rule, facts: dict[str, Measure]) -> list[str]:
+    return [f"  grade {rule.grade} ({rule.id})"] + [
+        f"    {condition.words()}: {_verdict(condition, facts[condition.measure])}" for condition in rule.when
+    ]
+
+
+def _verdict(condition: Condition, value: Measure) -> str:
+    if isinstance(value, Missing):
+        return f"cannot be judged, {value.reason.value.replace('_', ' ')}"
+    return f"{value:.2f}, {'met' if condition.holds(value) else 'not met'}"
+
+
+def _evidence(measurements: Measurements, outcome: Outcome) -> list[str]:
+    lines = [f"  measured on: {', '.join(measurements.sources) or 'no series'}"]
+    lines.append(f"  fat suppression: {measurements.fat_suppression.replace('_', ' ')}")
+    worst = measurements.perimeter_fraction_max_slice
+    if not isinstance(worst, Missing):
+        lines.append(f"  worst slice: {worst:.0%} of the perimeter")
+    if isinstance(outcome, Graded) and outcome.extension:
+        lines.append(f"  extends into: {', '.join(target.replace('_', ' ') for target in outcome.extension)}")
+    if outcome.flags:
+        lines.append(f"  flags: {', '.join(flag.replace('_', ' ') for flag in outcome.flags)}")
+    return lines

@@ -1,0 +1,251 @@
+"""Everything that is measured at one joint: sources chosen, reference found, fat suppression checked, numbers taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lfja_mri.config import MeasureSettings
+from lfja_mri.errors import Reason
+from lfja_mri.grading import oedema
+from lfja_mri.grading.effusion import effusion_volume_mm3, effusion_width_mm, joint_signal_ratio
+from lfja_mri.grading.facts import EXTENSION_PREFIX, FURTHER_MEASURES, MEASURES
+from lfja_mri.grading.fat_suppression import FatSuppression, fat_suppression_at
+from lfja_mri.grading.perimeter import perimeter_fraction
+from lfja_mri.grading.reference import Reference, reference_of
+from lfja_mri.grading.sampling import Scene, ZoneSignal, coverage_of, read_zones
+from lfja_mri.model import (
+    EXTENSION_TARGETS,
+    FloatArray,
+    Image,
+    Joint,
+    LevelMap,
+    Measure,
+    Measurements,
+    Missing,
+    StudyImages,
+    Zone,
+)
+
+OEDEMA_MEASURES = (
+    "joint_signal_ratio",
+    "perimeter_fraction",
+    "perimeter_fraction_max_slice",
+    "soft_tissue_oedema_volume_mm3",
+    "bone_oedema_volume_mm3",
+    "oedema_extent_mm",
+    "oedema_signal_ratio",
+    "cyst_volume_mm3",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One image as it serves one joint: its zones as ratios to the reference, and whether its fat is suppressed."""
+
+    image: Image
+    ratio: ZoneSignal
+    reference: Reference
+    coverage: float
+    fat_suppression: FatSuppression
+
+
+def measure_joint(
+    joint: Joint, study: StudyImages, level_map: LevelMap, settings: MeasureSettings
+) -> Measurements:
+    """Measure one joint on the best images that show it.
+
+    Parameters
+    ----------
+    joint
+        Frame and zones in the reference frame, and the shifts of the series.
+    study, level_map
+        Images, and the places of reference tissue.
+    settings
+        The `[measure]` section.
+
+    Returns
+    -------
+    Measurements; what could not be taken is `Missing` with its reason.
+    """
+    scene = Scene(joint, study, level_map, settings)
+    tried = _oedema_sources(scene)
+    chosen = next((source for source in tried if source.fat_suppression is not FatSuppression.FAILED), None)
+    fluid = _fluid_source(scene)
+    signal = (
+        _signal_numbers(chosen, scene) if chosen is not None else _no_signal(_why_no_source(tried, scene))
+    )
+    numbers = signal.joined(_effusion(fluid, scene))
+    used = [source for source in (chosen, fluid) if source is not None]
+    return Measurements(
+        level=joint.frame.level,
+        side=joint.frame.side,
+        **{name: numbers.values[name] for name in MEASURES if name != "coverage_fraction"},
+        extension_mm3={
+            target.value: numbers.values[EXTENSION_PREFIX + target.value] for target in EXTENSION_TARGETS
+        },
+        further={name: numbers.values[name] for name in FURTHER_MEASURES},
+        coverage_fraction=used[0].coverage if used else _best_coverage(scene),
+        fat_suppression=_fat_suppression_word(chosen, tried),
+        sources=tuple(dict.fromkeys(str(source.image.role) for source in used)),
+        flags=_flags(chosen),
+        reference=used[0].reference.plain() if used else {},
+        low=numbers.low,
+        high=numbers.high,
+    )
+
+
+def _fat_suppression_word(chosen: Source | None, tried: Sequence[Source]) -> str:
+    if chosen is not None:
+        return chosen.fat_suppression.value
+    return FatSuppression.FAILED.value if tried else FatSuppression.NOT_SUPPRESSED.value
+
+
+def _flags(chosen: Source | None) -> tuple[str, ...]:
+    if chosen is None:
+        return ()
+    flags = []
+    if chosen.fat_suppression is FatSuppression.UNVERIFIED:
+        flags.append("fat_suppression_unverified")
+    if str(chosen.image.role).startswith("sagittal"):
+        flags.append("sagittal_only")
+    return tuple(flags)
+
+
+# ------------------------------------------------------------------------------------------------ sources
+
+
+def _oedema_sources(scene: Scene) -> list[Source]:
+    """Return the fat-suppressed images that show enough of the joint, best first."""
+    found = (_source(image, scene) for image in _images(scene.study, scene.settings.oedema_roles))
+    return [source for source in found if source is not None]
+
+
+def _fluid_source(scene: Scene) -> Source | None:
+    found = (_source(image, scene) for image in _images(scene.study, scene.settings.effusion_roles))
+    return next((source for source in found if source is not None), None)
+
+
+def _images(study: StudyImages, roles: Sequence[str]) -> list[Image]:
+    return [image for role in roles for image in study.images if str(image.role) == role]
+
+
+def _source(image: Image, scene: Scene) -> Source | None:
+    coverage = coverage_of(scene.joint, image)
+    if coverage < scene.settings.least_coverage_fraction:
+        return None
+    zones = read_zones(scene.joint, image)
+    reference = reference_of(image, zones, scene)
+    if reference is None:
+        return None
+    ratio = zones.divided_by(reference.signal)
+    return Source(image, ratio, reference, coverage, fat_suppression_at(image, ratio, scene))
+
+
+def _best_coverage(scene: Scene) -> float:
+    return max((coverage_of(scene.joint, image) for image in scene.study.images), default=0.0)
+
+
+def _why_no_source(tried: Sequence[Source], scene: Scene) -> Reason:
+    if tried:
+        return Reason.FAT_SUPPRESSION_FAILED
+    images = _images(scene.study, scene.settings.oedema_roles)
+    if not images:
+        return Reason.NO_FAT_SUPPRESSED_SERIES
+    least = scene.settings.least_coverage_fraction
+    covered = any(coverage_of(scene.joint, image) >= least for image in images)
+    return Reason.REFERENCE_TISSUE_NOT_FOUND if covered else Reason.INSUFFICIENT_COVERAGE
+
+
+# ------------------------------------------------------------------------------------------------ numbers
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Measures by name, and what they become towards health and disease."""
+
+    values: Mapping[str, Measure]
+    low: Mapping[str, float] = field(default_factory=dict)
+    high: Mapping[str, float] = field(default_factory=dict)
+
+    def joined(self, other: Numbers) -> Numbers:
+        """Return both sets of numbers as one."""
+        return Numbers(
+            {**self.values, **other.values}, {**self.low, **other.low}, {**self.high, **other.high}
+        )
+
+
+def _no_signal(reason: Reason) -> Numbers:
+    extension = (EXTENSION_PREFIX + target.value for target in EXTENSION_TARGETS)
+    return Numbers(dict.fromkeys((*OEDEMA_MEASURES, *FURTHER_MEASURES, *extension), Missing(reason)))
+
+
+def _signal_numbers(source: Source, scene: Scene) -> Numbers:
+    """Measure with threshold and place as they are, and as far up and down as they are uncertain."""
+    middle = _oedema_values(source, source.ratio, scene.settings, 1.0)
+    spread = scene.settings.threshold_relative_uncertainty
+    others = [_oedema_values(source, source.ratio, scene.settings, 1.0 + sign * spread) for sign in (-1, 1)]
+    others += [_oedema_values(source, moved, scene.settings, 1.0) for moved in _moved_ratios(source, scene)]
+    return Numbers(
+        middle,
+        {name: min(middle[name], *(other[name] for other in others)) for name in middle},
+        {name: max(middle[name], *(other[name] for other in others)) for name in middle},
+    )
+
+
+def _moved_ratios(source: Source, scene: Scene) -> list[ZoneSignal]:
+    """Return the image read a little to either side of the joint plane."""
+    frame = scene.joint.frame
+    step: FloatArray = frame.normal_lps * min(frame.uncertainty_mm, scene.settings.position_uncertainty_mm)
+    return [
+        read_zones(scene.joint, source.image, sign * step).divided_by(source.reference.signal)
+        for sign in (-1, 1)
+    ]
+
+
+def _oedema_values(
+    source: Source, ratio: ZoneSignal, settings: MeasureSettings, factor: float
+) -> dict[str, float]:
+    """Measure everything that rests on one threshold, moved by a factor."""
+    tissue = oedema.find_bright_tissue(ratio, _threshold(source.reference, settings) * factor, settings)
+    perimeter = perimeter_fraction(tissue, settings.sector_bright_share)
+    bone, soft = oedema.bone_mask(ratio), oedema.soft_tissue_mask(ratio)
+    processes = ratio.of(Zone.SUPERIOR_PROCESS, Zone.INFERIOR_PROCESS)
+    return {
+        "joint_signal_ratio": joint_signal_ratio(ratio) / factor,
+        "perimeter_fraction": perimeter.weighted,
+        "perimeter_fraction_max_slice": perimeter.max_slice,
+        "soft_tissue_oedema_volume_mm3": oedema.volume_mm3(tissue, soft),
+        "bone_oedema_volume_mm3": oedema.volume_mm3(tissue, bone),
+        "oedema_extent_mm": oedema.extent_mm(tissue),
+        "oedema_signal_ratio": oedema.signal_ratio(tissue),
+        "cyst_volume_mm3": tissue.cyst_volume_mm3,
+        "bone_oedema_signal_ratio": oedema.signal_ratio(tissue, bone),
+        "bone_oedema_fraction": oedema.bright_share(tissue, processes),
+        "soft_tissue_oedema_signal_ratio": oedema.signal_ratio(tissue, soft),
+        "soft_tissue_oedema_fraction": oedema.bright_share(tissue, ratio.perimeter & soft),
+        **{EXTENSION_PREFIX + name: volume for name, volume in oedema.extension_volumes_mm3(tissue).items()},
+    }
+
+
+def _threshold(reference: Reference, settings: MeasureSettings) -> float:
+    """Return the ratio from which tissue is abnormal: a share of CSF, but never less than a multiple of muscle."""
+    muscle = 0.0 if reference.muscle is None else reference.muscle / reference.signal
+    return max(settings.oedema_csf_ratio, settings.oedema_muscle_ratio * muscle)
+
+
+def _effusion(source: Source | None, scene: Scene) -> Numbers:
+    if source is None:
+        gone = Missing(Reason.NO_FLUID_SENSITIVE_SERIES)
+        return Numbers({"effusion_width_mm": gone, "effusion_volume_mm3": gone})
+    volume = effusion_volume_mm3(source.ratio, scene.settings)
+    width = effusion_width_mm(scene.joint, source.image, source.reference.signal, scene.settings)
+    if width is None:
+        gone = Missing(Reason.INSUFFICIENT_COVERAGE)
+        return Numbers({"effusion_width_mm": gone, "effusion_volume_mm3": volume})
+    margin = scene.settings.effusion_width_uncertainty_mm
+    return Numbers(
+        {"effusion_width_mm": width, "effusion_volume_mm3": volume},
+        {"effusion_width_mm": max(0.0, width - margin)},
+        {"effusion_width_mm": width + margin},
+    )

@@ -1,0 +1,67 @@
+"""Around how much of the joint is the tissue abnormal? The share of the perimeter's sectors, slice by slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lfja_mri.grading.oedema import BrightTissue
+from lfja_mri.model import FloatArray, Zone
+
+
+@dataclass(frozen=True)
+class PerimeterFraction:
+    """Share of the perimeter that is abnormal: mean over slices by the joint's length in each, and the worst slice."""
+
+    weighted: float
+    max_slice: float
+
+
+def perimeter_fraction(tissue: BrightTissue, bright_share: float) -> PerimeterFraction:
+    """Return the share of perimeter sectors with abnormal signal, 0 to 1; higher is worse.
+
+    Parameters
+    ----------
+    tissue
+        Bright tissue around the joint.
+    bright_share
+        A sector counts as abnormal in a slice when at least this share of its voxels is bright.
+
+    Returns
+    -------
+    Sectors that were not imaged count neither way; 0 where none was.
+    """
+    shares = sector_shares(tissue)
+    known = np.isfinite(shares)
+    weights = _joint_length(tissue) * (known.mean(axis=1) >= 0.5)
+    if not weights.sum():
+        return PerimeterFraction(0.0, 0.0)
+    abnormal = np.where(known, shares >= bright_share, False)
+    by_slice = abnormal.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return PerimeterFraction(
+        weighted=float((by_slice * weights).sum() / weights.sum()),
+        max_slice=float(by_slice[weights > 0].max()),
+    )
+
+
+def sector_shares(tissue: BrightTissue) -> FloatArray:
+    """Return the bright share of every sector in every plane of the grid, shape (planes, sectors); NaN if not imaged."""
+    zones = tissue.ratio.zones
+    planes, count = zones.labels_zyx.shape[0], zones.sector_count
+    plane = np.indices(zones.labels_zyx.shape)[0]
+    cell = plane * (count + 1) + zones.sectors_zyx
+    mask = tissue.ratio.perimeter
+    total = np.bincount(cell[mask], minlength=planes * (count + 1)).reshape(planes, count + 1)[:, 1:]
+    bright = np.bincount(cell[mask & tissue.bright], minlength=planes * (count + 1)).reshape(
+        planes, count + 1
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(total > 0, bright[:, 1:] / total, np.nan)
+
+
+def _joint_length(tissue: BrightTissue) -> FloatArray:
+    """Return how much joint each plane holds: voxels of joint space and capsule."""
+    labels = tissue.ratio.zones.labels_zyx
+    inside = np.isin(labels, [Zone.JOINT_SPACE.code, Zone.CAPSULE.code])
+    return np.asarray(inside.sum(axis=(1, 2)), dtype=np.float64)

@@ -1,0 +1,120 @@
+"""Reference tissue of one image at one level: CSF, muscle and marrow, so that signals become ratios.
+
+The places come from the localiser's labels (canal, vertebra), which may lie on another image of the study; their
+voxels are carried over in LPS with the shift between the series.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lfja_mri.config import MeasureSettings
+from lfja_mri.geometry import apply, sample
+from lfja_mri.grading.sampling import Scene, ZoneSignal
+from lfja_mri.model import (
+    Contrast,
+    FloatArray,
+    Image,
+    SpineTissue,
+    StudyImages,
+    TissueLabels,
+    Zone,
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Signals of reference tissue in the unit of the image; None where too little of it was imaged.
+
+    `signal` is the one that ratios are made with.
+    """
+
+    signal: float
+    csf: float | None
+    muscle: float | None
+    marrow: float | None
+
+    def plain(self) -> dict[str, float]:
+        """Return what is known, by name."""
+        named = {"csf": self.csf, "muscle": self.muscle, "marrow": self.marrow, "reference": self.signal}
+        return {name: float(value) for name, value in named.items() if value is not None}
+
+
+def reference_of(image: Image, zones: ZoneSignal, scene: Scene) -> Reference | None:
+    """Return the reference signals of an image at the level of a joint; None where the main one is not there.
+
+    CSF is the main reference; after contrast, where CSF is dark, muscle times a stated number takes its place.
+
+    Parameters
+    ----------
+    image
+        The image to be judged.
+    zones
+        The same image on the joint's zones.
+    scene
+        Joint, study and places of tissue.
+    """
+    settings = scene.settings
+    csf = _percentile(_signal(image, SpineTissue.CANAL, scene), settings.csf_percentile, settings)
+    marrow = _percentile(_signal(image, SpineTissue.VERTEBRA, scene), 50.0, settings)
+    muscle_signal = zones.signal_zyx[zones.of(Zone.MUSCLE)]
+    muscle = _percentile(muscle_signal, settings.muscle_percentile, settings)
+    main = csf
+    if image.role.contrast in {Contrast.T1_FS_GD, Contrast.T1_FS}:
+        main = None if muscle is None else muscle * settings.enhanced_muscle_to_reference
+    if main is None or main <= 0:
+        return None
+    return Reference(signal=main, csf=csf, muscle=muscle, marrow=marrow)
+
+
+def _signal(image: Image, tissue: SpineTissue, scene: Scene) -> FloatArray:
+    points = tissue_points_lps_mm(tissue, scene)
+    values = sample(image.volume, points + scene.joint.shift_of(image.key))
+    return values[np.isfinite(values)]
+
+
+def tissue_points_lps_mm(tissue: SpineTissue, scene: Scene) -> FloatArray:
+    """Return places of a tissue near the joint's level in the joint's reference frame, LPS mm, shape (N, 3)."""
+    frame, settings = scene.joint.frame, scene.settings
+    disc = scene.level_map.disc(frame.level)
+    centre = disc.centre_lps_mm if disc is not None else frame.centre_lps_mm
+    cranial = disc.axes.cranial if disc is not None else frame.cranial_lps
+    points = [
+        labelled - scene.joint.shift_of(labels.image_key)
+        for labels in scene.level_map.tissues
+        if len(labelled := _labelled_points_lps_mm(labels, tissue, scene.study))
+    ]
+    found = np.concatenate(points) if points else np.empty((0, 3))
+    if not len(found) and tissue is SpineTissue.CANAL:
+        found = _tube_points_lps_mm(scene.level_map.canal_line_lps_mm, settings.canal_radius_mm)
+    return found[np.abs((found - centre) @ cranial) <= settings.reference_half_height_mm]
+
+
+def _labelled_points_lps_mm(labels: TissueLabels, tissue: SpineTissue, study: StudyImages) -> FloatArray:
+    image = next((image for image in study.images if image.key == labels.image_key), None)
+    if image is None:
+        return np.empty((0, 3))
+    index_xyz = np.argwhere(labels.labels_zyx == tissue.code)[:, ::-1]
+    return apply(image.volume.voxel_to_lps, index_xyz.astype(np.float64))
+
+
+def _tube_points_lps_mm(line_lps_mm: FloatArray, radius_mm: float) -> FloatArray:
+    """Return points around a line, on three rings a step of the line."""
+    if not len(line_lps_mm):
+        return np.empty((0, 3))
+    angles = np.arange(8) * np.pi / 4
+    rings = np.concatenate(
+        [
+            share * radius_mm * np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1)
+            for share in (0.0, 0.5, 1.0)
+        ]
+    )
+    return np.asarray(line_lps_mm[:, None] + rings[None]).reshape(-1, 3)
+
+
+def _percentile(values: FloatArray, percent: float, settings: MeasureSettings) -> float | None:
+    if len(values) < settings.reference_least_points:
+        return None
+    return float(np.percentile(values, percent))
