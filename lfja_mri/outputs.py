@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from lfja_mri import __version__
 from lfja_mri.batch.folder import StudyFiles, to_json
+from lfja_mri.change import protocol_of
 from lfja_mri.config import digest
 from lfja_mri.grading import explain, measurements_to_json
-from lfja_mri.model import AbsentJoint, Image, Joint, JointResult, NotGraded, Reason, StudyResult
+from lfja_mri.errors import Reason
+from lfja_mri.model import AbsentJoint, Image, Joint, JointResult, NotGraded, StudyResult
 from lfja_mri.pipeline import Road
 from lfja_mri.report.figures import joint_picture, overview_picture
 from lfja_mri.report.label_map import label_map_files
@@ -23,7 +27,7 @@ from lfja_mri.results import (
     joint_rows,
     level_rows,
 )
-from lfja_mri.tables import to_csv
+from lfja_mri.tables import to_csv, write_bytes
 
 
 def study_content(result: StudyResult, visit: Visit, road: Road, *, pictures: bool = True) -> StudyFiles:
@@ -33,12 +37,9 @@ def study_content(result: StudyResult, visit: Visit, road: Road, *, pictures: bo
         "measurements.json": to_json(_measurements(result)),
         "explanations.txt": _explanations(result, road).encode(),
     }
-    if result.level_map is not None:
-        files["levels.csv"] = to_csv(LEVELS_COLUMNS, level_rows(result.level_map)).encode()
-        files["joints.csv"] = to_csv(JOINTS_COLUMNS, joint_rows(_joints(result))).encode()
-        files |= label_map_files(result)
-        if pictures:
-            files |= _pictures(result)
+    files |= _regions(result)
+    if pictures:
+        files |= _pictures(result)
     return StudyFiles(files, record(result, road))
 
 
@@ -55,6 +56,7 @@ def record(result: StudyResult, road: Road) -> dict[str, Any]:
         "rules_digest": road.rules.digest,
         "settings_digest": digest(road.settings),
         "settings": road.settings.model_dump(mode="json"),
+        "protocol": {role: asdict(facts) for role, facts in protocol_of(result.images).items()},
         "series": [_series(image) for image in result.images],
         "rejections": [
             {"where": r.where, "reason": r.reason.value, "detail": r.detail} for r in result.rejections
@@ -105,11 +107,30 @@ def _explanations(result: StudyResult, road: Road) -> str:
 
 
 def _pictures(result: StudyResult) -> dict[str, bytes]:
+    if not result.images:
+        return {}
     pictures = {"overview.png": overview_picture(result)}
     for joint in result.joints:
         if joint.joint is not None:
             pictures[picture_name(joint)] = joint_picture(joint, result.images)
     return pictures
+
+
+def write_segmentation(result: StudyResult, out: Path) -> None:
+    """Write the joint regions of a study: label map, joints.csv, levels.csv and pictures."""
+    files = _regions(result) | _pictures(result)
+    for name, content in sorted(files.items()):
+        write_bytes(out / name, content)
+
+
+def _regions(result: StudyResult) -> dict[str, bytes]:
+    if result.level_map is None:
+        return {}
+    tables = {
+        "levels.csv": to_csv(LEVELS_COLUMNS, level_rows(result.level_map)).encode(),
+        "joints.csv": to_csv(JOINTS_COLUMNS, joint_rows(_joints(result))).encode(),
+    }
+    return tables | label_map_files(result)
 
 
 def picture_name(joint: JointResult) -> str:

@@ -38,6 +38,11 @@ def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> str:
     return buffer.getvalue()
 
 
+def as_text(columns: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> list[dict[str, str]]:
+    """Return rows as the text cells that a written table would hold."""
+    return [{column: format_cell(row.get(column)) for column in columns} for row in rows]
+
+
 def read_csv(path: Path, required: Sequence[str] = ()) -> list[dict[str, str]]:
     """Read a CSV as text cells.
 

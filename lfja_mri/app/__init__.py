@@ -3,7 +3,7 @@
 Heavy imports stay inside the commands, so that `--help` is quick.
 """
 
-from lfja_mri.app import archives, changes, studies, tools
-from lfja_mri.app.root import app, main
+from lfja_mri.app.root import app, main  # isort: skip
+from lfja_mri.app import studies, changes, archives, tools  # isort: skip - the order of --help
 
 __all__ = ["app", "archives", "changes", "main", "studies", "tools"]

@@ -19,7 +19,7 @@ def grades_table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
     """Lay out grades: a line per level, the patient's right before left as on an axial image."""
     table = Table(title=title, caption="R and L are the patient's. Research software, not a medical device.")
     for column in ("level", "R grade", "R measured", "L grade", "L measured"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for level in dict.fromkeys(row["level"] for row in rows):
         sides = {row["side"]: row for row in rows if row["level"] == level}
         right, left = sides.get("right"), sides.get("left")

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from lfja_mri import __version__
@@ -19,7 +18,7 @@ NOTICE = "Research software, not a medical device."
 class LfjaGroup(typer.core.TyperGroup):
     """Turns the family of errors into one line on standard error and their exit code."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: typer.Context) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)

@@ -16,7 +16,6 @@ from lfja_mri.app.options import (
     Inputs,
     Jobs,
     Lowest,
-    Masks,
     OneInput,
     Out,
     OutFile,
@@ -24,7 +23,6 @@ from lfja_mri.app.options import (
     Rules,
     Salt,
     Scheduler,
-    Scheme,
     Strict,
     Timeout,
     level_above_sacrum,
@@ -40,8 +38,6 @@ def grade(
     out: Out,
     config: Config = None,
     rules: Rules = None,
-    masks: Masks = None,
-    mask_scheme: Scheme = "auto",
     lowest_level: Lowest = None,
     jobs: Jobs = None,
     timeout: Timeout = None,
@@ -62,7 +58,7 @@ def grade(
     from lfja_mri.pipeline import prepare
 
     options = RunOptions(jobs, timeout, force, pictures, secret(salt_file), scheduler)
-    road = prepare(config, rules, level_above_sacrum(lowest_level), masks, mask_scheme)
+    road = prepare(config, rules, level_above_sacrum(lowest_level))
     with progress_display(quiet=quiet) as progress:
         report = grade_inputs(inputs, out, road, options, progress)
     if not quiet:

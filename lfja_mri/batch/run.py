@@ -118,7 +118,10 @@ def grade_inputs(
     catalogue = find_studies(inputs, road.settings.ingest)
     if not catalogue.studies:
         raise InputError(_nothing_found(catalogue.rejections))
-    visits = {study.study_key: Visit(subject=subject_key(study, options.salt)) for study in catalogue.studies}
+    visits = {
+        study.study_key: Visit(subject=subject_key(study.study_key, study.sources, options.salt))
+        for study in catalogue.studies
+    }
     with locked(out):
         return run_studies(catalogue.studies, visits, out, road, options, progress, catalogue.rejections)
 
@@ -168,10 +171,10 @@ def _peak_memory_mib() -> int:
 
 def _task(study: Study, visit: Visit, out: Path, road: Road, options: RunOptions) -> Task:
     request = {
-        "input": content_digest(study),
+        "input": content_digest(study.sources),
         "settings": digest(road.settings),
         "rules": road.rules.digest,
-        "items": road.items.digest,
+        "items": digest(road.items),
         "lowest_level": road.lowest_level,
         "visit": [visit.subject, visit.visit],
         "pictures": options.pictures,

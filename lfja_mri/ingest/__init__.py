@@ -1,6 +1,8 @@
 """Bytes to studies, stacks, roles and volumes; the only reader of DICOM."""
 
+from lfja_mri.ingest.identity import content_digest, subject_key
+from lfja_mri.ingest.nifti import images_of_nifti
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.ingest.study import Catalogue, Study, find_studies, read_study
 
-__all__ = ["Catalogue", "Stack", "Study", "find_studies", "read_study"]
+__all__ = ["Catalogue", "Stack", "Study", "content_digest", "find_studies", "images_of_nifti", "read_study", "subject_key"]

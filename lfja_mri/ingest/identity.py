@@ -32,12 +32,12 @@ def _digest(stream: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def subject_key(study_uid: str, sources: Iterable[Source], salt: bytes | None) -> str:
+def subject_key(study_key: str, sources: Iterable[Source], salt: bytes | None) -> str:
     """Return a keyed hash that stands for the person.
 
     Parameters
     ----------
-    study_uid
+    study_key
         Without a salt the key is the study itself, so that nobody can link or guess: patient numbers are few, and
         an unkeyed hash of one is undone by trying them all.
     sources
@@ -46,7 +46,7 @@ def subject_key(study_uid: str, sources: Iterable[Source], salt: bytes | None) -
         Secret key under which the visits of one person get the same hash.
     """
     number = _patient_number(sources) if salt is not None else ""
-    key, text = (salt, number) if salt is not None and number else (b"study", study_uid)
+    key, text = (salt, number) if salt is not None and number else (b"study", study_key)
     return "s-" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:HASH_LENGTH]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from lfja_mri.config import IngestSettings
 from lfja_mri.errors import InputError, Reason
 from lfja_mri.ingest.assign import Cast, acquisition_of, assign_roles
-from lfja_mri.ingest.files import find_sources
+from lfja_mri.ingest.files import Source, find_sources
 from lfja_mri.ingest.headers import PlaneHeader, read_headers
 from lfja_mri.ingest.pixels import read_planes, stacked
 from lfja_mri.ingest.stacks import Stack, stacks_of_series, study_key
@@ -23,6 +23,11 @@ class Study:
     study_key: str
     stacks: tuple[Stack, ...]
     rejections: tuple[Rejection, ...]
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Every file that a stack is made of, once, in a fixed order."""
+        return tuple(dict.fromkeys(plane.source for stack in self.stacks for plane in stack.planes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +89,16 @@ def _study(uid: str, planes: Sequence[PlaneHeader], settings: IngestSettings) ->
     return Study(study_key(uid), tuple(stacks), tuple(rejections))
 
 
-def _image(cast: Cast) -> Image | Rejection:
-    stack = cast.stack
+def read_stack(stack: Stack) -> Volume | Rejection:
+    """Read the pixels of one stack, whatever role it plays."""
     values = stacked(stack.planes, read_planes(stack.planes))
     if isinstance(values, Reason):
         return Rejection(stack.key, values, "a plane of the stack could not be decoded")
-    thickness = stack.planes[0].thickness_mm or stack.pitch_mm
-    volume = Volume(values, stack.voxel_to_lps, thickness)
-    return Image(stack.key, volume, cast.role, cast.confidence, cast.evidence, acquisition_of(cast))
+    return Volume(values, stack.voxel_to_lps, stack.planes[0].thickness_mm or stack.pitch_mm)
+
+
+def _image(cast: Cast) -> Image | Rejection:
+    volume = read_stack(cast.stack)
+    if isinstance(volume, Rejection):
+        return volume
+    return Image(cast.stack.key, volume, cast.role, cast.confidence, cast.evidence, acquisition_of(cast))

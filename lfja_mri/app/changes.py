@@ -1,0 +1,133 @@
+"""Commands that follow joints over time: compare, cohort, repeatability."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lfja_mri.app.display import changes_table, messages, plain_table
+from lfja_mri.app.options import (
+    Config,
+    Force,
+    Jobs,
+    Lowest,
+    Out,
+    OutFile,
+    Quiet,
+    Rules,
+    Scheduler,
+    Strict,
+    Timeout,
+    level_above_sacrum,
+)
+from lfja_mri.app.root import app
+from lfja_mri.errors import CheckError, ExitCode
+
+VisitPath = Annotated[
+    Path, typer.Argument(help="A DICOM study, a grade output folder, or a grades.csv.", show_default=False)
+]
+ChangeConfig = Annotated[
+    Path | None, typer.Option(help="What counts as change (TOML) instead of change.toml.")
+]
+Repeatability = Annotated[
+    Path | None, typer.Option(help="Smallest detectable changes from your own repeats (TOML).")
+]
+FailOn = Annotated[
+    str | None, typer.Option(help="Exit 8 if any joint is: worsened, improved or not_comparable.")
+]
+
+
+@app.command(epilog="Example: lfja-mri compare baseline one_year --out - | awk -F, '$7 == \"worsened\"'")
+def compare(
+    baseline: VisitPath,
+    follow_up: VisitPath,
+    out: OutFile = Path("-"),
+    config: Config = None,
+    rules: Rules = None,
+    change_config: ChangeConfig = None,
+    repeatability: Repeatability = None,
+    fail_on: FailOn = None,
+    *,
+    quiet: Quiet = False,
+) -> None:
+    """Compare two visits joint by joint; a change counts only beyond the noise of measuring."""
+    from lfja_mri.change import CHANGE_COLUMNS, change_rows
+    from lfja_mri.config import load_change_settings
+    from lfja_mri.pipeline import prepare
+    from lfja_mri.tables import as_text, deliver, to_csv
+    from lfja_mri.visits import compare_sides, read_visit
+
+    settings = load_change_settings(change_config, repeatability=repeatability)
+    road = prepare(config, rules)
+    changes = compare_sides(read_visit(baseline, road), read_visit(follow_up, road), road, settings)
+    rows = change_rows(changes)
+    deliver(to_csv(CHANGE_COLUMNS, rows), out)
+    cells = as_text(CHANGE_COLUMNS, rows)
+    if not quiet and str(out) != "-":
+        messages.print(changes_table(cells))
+        messages.print(f"the table lies in {out}")
+    _fail_if(fail_on, [row["change"] or row["status"] for row in cells])
+
+
+def _fail_if(fail_on: str | None, words: list[str]) -> None:
+    if fail_on is None:
+        return
+    choices = ("worsened", "improved", "not_comparable")
+    if fail_on not in choices:
+        raise typer.BadParameter(f"choose one of {', '.join(choices)}", param_hint="--fail-on")
+    if fail_on in words:
+        raise CheckError(f"{words.count(fail_on)} joints are {fail_on.replace('_', ' ')}")
+
+
+@app.command(epilog="Example: lfja-mri cohort trial.csv --out trial --jobs 8")
+def cohort(
+    manifest: Annotated[Path, typer.Argument(help="CSV: subject, visit, path.", show_default=False)],
+    out: Out,
+    config: Config = None,
+    rules: Rules = None,
+    change_config: ChangeConfig = None,
+    repeatability: Repeatability = None,
+    lowest_level: Lowest = None,
+    jobs: Jobs = None,
+    timeout: Timeout = None,
+    scheduler: Scheduler = None,
+    *,
+    pictures: Annotated[bool, typer.Option(help="Write quality-control pictures.")] = True,
+    strict: Strict = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Grade a whole trial and compare every later visit with the first."""
+    from lfja_mri.app.progress import progress_display
+    from lfja_mri.batch.cohort import run_cohort
+    from lfja_mri.batch.run import RunOptions
+    from lfja_mri.change import SUMMARY_COLUMNS
+    from lfja_mri.config import load_change_settings
+    from lfja_mri.pipeline import prepare
+    from lfja_mri.tables import as_text
+
+    options = RunOptions(jobs, timeout, force, pictures, None, scheduler)
+    road = prepare(config, rules, level_above_sacrum(lowest_level))
+    settings = load_change_settings(change_config, repeatability=repeatability)
+    with progress_display(quiet=quiet) as progress:
+        report = run_cohort(manifest, out, road, settings, options, progress)
+    if not quiet:
+        shown = (
+            "visit",
+            "subjects",
+            "joints_graded",
+            "mean_grade",
+            "mean_grade_change",
+            "improved",
+            "worsened",
+        )
+        rows = as_text(SUMMARY_COLUMNS, report.summary)
+        messages.print(plain_table("The trial", shown, [[row[column] for column in shown] for row in rows]))
+        messages.print(f"the files lie in {out}")
+    for left_out in report.left_out:
+        messages.print(f"[yellow]{left_out.where} left out:[/] {left_out.reason.value} {left_out.detail}")
+    code = report.run.exit_code(strict=strict)
+    some_lost = bool(report.left_out) and code is ExitCode.DONE
+    raise typer.Exit(int(ExitCode.SOME_FAILED if some_lost else code))

@@ -1,0 +1,75 @@
+"""One side of a comparison: a DICOM study, a `grade` output folder, or a `grades.csv`, as rows and protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lfja_mri.batch.folder import read_record
+from lfja_mri.batch.run import STUDIES
+from lfja_mri.change import Change, Evidence, RoleProtocol, compare_tables, protocol_of
+from lfja_mri.config import ChangeSettings
+from lfja_mri.errors import InputError, UsageError
+from lfja_mri.ingest import find_studies
+from lfja_mri.model import StudyResult
+from lfja_mri.outputs import scale_of
+from lfja_mri.pipeline import Road, grade_study
+from lfja_mri.results import GRADES_COLUMNS, Visit, grade_rows
+from lfja_mri.tables import as_text, read_csv
+
+PROTOCOL = "protocol"
+
+
+@dataclass(frozen=True, eq=False)
+class VisitSide:
+    """Rows of `grades.csv`, and per subject how each role was imaged; `result` where pixels were at hand."""
+
+    rows: Sequence[Mapping[str, str]]
+    protocols: Mapping[str, Mapping[str, RoleProtocol]] = field(default_factory=dict)
+    result: StudyResult | None = None
+
+
+def read_visit(path: Path, road: Road) -> VisitSide:
+    """Read one side of a comparison.
+
+    Raises
+    ------
+    InputError
+        There is nothing at the path, or it is none of the three.
+    """
+    if not path.exists():
+        raise UsageError(
+            f"{path} does not exist; needed a DICOM study, a grade output folder or a grades.csv"
+        )
+    if path.suffix.lower() == ".csv":
+        return VisitSide(read_csv(path, ("level", "side", "status", "grade")))
+    if (path / "grades.csv").is_file():
+        rows = read_csv(path / "grades.csv", ("level", "side", "status", "grade"))
+        return VisitSide(rows, {row["subject"]: stored_protocol(path, row["study_key"]) for row in rows})
+    return _graded_now(path, road)
+
+
+def compare_sides(
+    baseline: VisitSide, follow_up: VisitSide, road: Road, settings: ChangeSettings
+) -> tuple[Change, ...]:
+    """Compare two sides, with what the headers tell of how each was imaged."""
+    evidence = Evidence(baseline.protocols, follow_up.protocols)
+    return compare_tables(baseline.rows, follow_up.rows, settings, evidence)
+
+
+def stored_protocol(folder: Path, study_key: str) -> dict[str, RoleProtocol]:
+    """Return how each role of an archived study was imaged; empty where the archive does not tell."""
+    record = read_record(folder / STUDIES / study_key) or {}
+    return {role: RoleProtocol(**facts) for role, facts in record.get(PROTOCOL, {}).items()}
+
+
+def _graded_now(path: Path, road: Road) -> VisitSide:
+    studies = find_studies([path], road.settings.ingest).studies
+    if len(studies) != 1:
+        raise InputError(
+            f"{path} holds {len(studies)} MR studies; a comparison needs exactly one on each side"
+        )
+    result = grade_study(studies[0], road)
+    rows = as_text(GRADES_COLUMNS, grade_rows(result, Visit(), scale_of(road)))
+    return VisitSide(rows, {"": protocol_of(result.images)}, result)
