@@ -107,6 +107,34 @@ class ToleranceSettings(Settings):
     bend_deg: float
 
 
+class RefineSettings(Settings):
+    """How the image moves a joint away from its prior."""
+
+    slice_reach_mm: float
+    steepest_stack_deg: float
+    search_mm: float
+    angles_deg: tuple[float, ...]
+    bends_deg: tuple[float, ...]
+    band_weight: float
+    line_weight: float
+    band_weight_fat_suppressed: float
+    line_weight_fat_suppressed: float
+    evidence_gain: float
+    behind_sd_mm: float
+    lateral_sd_mm: float
+    angle_sd_deg: float
+    bend_sd_deg: float
+    side_difference_sd_mm: float
+    slice_window_mm: float
+    slice_freedom_mm: float
+    height_gain: float
+    height_sd_mm: float
+    present_score: float
+    absent_score: float
+    line_freedom_mm: float
+    best_uncertainty_mm: float
+
+
 class ZoneSettings(Settings):
     """Sizes of the zones around a joint."""
 
@@ -151,6 +179,7 @@ class FacetsSettings(Settings):
     similar_level: dict[str, str]
     levels: dict[str, JointPrior]
     tolerance: ToleranceSettings
+    refine: RefineSettings
     zones: ZoneSettings
 
 
@@ -256,12 +285,32 @@ class CohortSettings(Settings):
     interval: float = Field(gt=0, lt=1)
 
 
+class RegistrationSettings(Settings):
+    """How the levels of two visits are brought together; regions are (low, high) mm from the disc's centre."""
+
+    passes: tuple[tuple[float, float], ...] = Field(min_length=1)
+    region_anterior_mm: tuple[float, float]
+    region_left_mm: tuple[float, float]
+    region_cranial_mm: tuple[float, float]
+    iterations: int = Field(gt=0)
+    damping: float = Field(gt=0)
+    huber: float = Field(gt=0)
+    least_overlap: float = Field(gt=0, le=1)
+    least_correlation: float = Field(ge=-1, le=1)
+    most_shift_mm: float = Field(gt=0)
+    most_turn_deg: float = Field(gt=0)
+    most_error_mm: float = Field(gt=0)
+    slip_margin: float = Field(gt=0)
+    reference_drift: float = Field(gt=0)
+
+
 class ChangeSettings(Settings):
     """The whole of `change.toml`; `repeatability` is read from the file that it names."""
 
     detection_z: float = Field(gt=0)
     fewest_pairs: int = Field(ge=2)
     cohort: CohortSettings
+    registration: RegistrationSettings
     comparability: ComparabilitySettings
     repeatability: RepeatabilitySettings
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from lfja_mri.config import FacetsSettings
 from lfja_mri.errors import Reason
 from lfja_mri.facets.coverage import coverage_of
-from lfja_mri.facets.frames import joint_frame
+from lfja_mri.facets.frames import Site
 from lfja_mri.facets.prior import expected_shape, site_of
+from lfja_mri.facets.refine import refine_level
 from lfja_mri.facets.zones import build_zones
-from lfja_mri.model import AbsentJoint, Disc, Joint, Level, LevelMap, Side, StudyImages
+from lfja_mri.model import AbsentJoint, Joint, JointFrame, Level, LevelMap, Side, StudyImages
 
 
 def place_joints(
@@ -33,19 +34,17 @@ def _level_joints(
     disc = level_map.disc(level)
     if disc is None:
         return tuple(AbsentJoint(level, side, Reason.LEVEL_NOT_VISIBLE) for side in Side)
-    return tuple(_joint(disc, side, study, level_map, settings) for side in Side)
-
-
-def _joint(
-    disc: Disc, side: Side, study: StudyImages, level_map: LevelMap, settings: FacetsSettings
-) -> Joint:
-    site = site_of(disc, side, level_map, settings)
-    frame = joint_frame(
-        site,
-        expected_shape(site, settings),
-        uncertainty_mm=settings.prior_uncertainty_mm,
-        confidence=0.3 * disc.confidence,
-        flags=("joint_from_prior_only",),
+    sites = (
+        site_of(disc, Side.LEFT, level_map, settings),
+        site_of(disc, Side.RIGHT, level_map, settings),
     )
+    shapes = (expected_shape(sites[0], settings), expected_shape(sites[1], settings))
+    refined = refine_level(study, sites, shapes, settings)
+    return tuple(
+        _joint(frame, site, study, settings) for frame, site in zip(refined.frames, sites, strict=True)
+    )
+
+
+def _joint(frame: JointFrame, site: Site, study: StudyImages, settings: FacetsSettings) -> Joint:
     zones = build_zones(frame, site, settings.zones)
     return Joint(frame, zones, coverage=coverage_of(study, zones, ()))

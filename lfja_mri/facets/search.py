@@ -1,0 +1,160 @@
+"""Where the joint line runs in the axial cuts of one level: every plausible arc is scored, the best one kept.
+
+Scores are means of the evidence along an arc. The prior's log-probability is added to their weighted sum over the
+slices; left and right are coupled by how far behind the disc they lie. Each slice may then move its arc a little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from lfja_mri.config import RefineSettings
+from lfja_mri.facets import cuts as cut_grid
+from lfja_mri.facets.cuts import Cut
+from lfja_mri.facets.evidence import PIXEL_MM, Weights, direction_index, evidence_maps
+from lfja_mri.facets.frames import JointShape, arc_points
+from lfja_mri.model import FloatArray
+
+ARC_SAMPLES = 13
+MARGIN_PIXELS = 24
+
+
+@dataclass(frozen=True, eq=False)
+class SideSearch:
+    """The scores of one side: (angle, bend, slice, backwards, outwards), and their pooled log-probability."""
+
+    cuts: tuple[Cut, ...]
+    evidence: FloatArray
+    scores: FloatArray
+    pooled: FloatArray
+    log_probability: FloatArray
+
+
+@dataclass(frozen=True)
+class Arc:
+    """An arc in a cut: its mean point (outwards from the midline, behind the expected depth), shape and score."""
+
+    outwards_mm: float
+    backwards_mm: float
+    angle_deg: float
+    bend_deg: float
+    score: float
+
+
+def search_side(
+    cuts: tuple[Cut, ...], shape: JointShape, weights: Weights, settings: RefineSettings
+) -> SideSearch:
+    """Score every arc about the expected joint in every cut of one side."""
+    evidence = np.stack([evidence_maps(cut.patch, weights) for cut in cuts])
+    scores = _arc_scores(evidence, cuts, shape, settings)
+    heights = np.array([cut.height_mm for cut in cuts])
+    importance = np.exp(-0.5 * (heights / settings.slice_window_mm) ** 2)
+    near_best = ndimage.grey_dilation(scores, (1, 1, 1, 3, 3))
+    pooled = np.tensordot(near_best, importance / importance.sum(), axes=(2, 0))
+    log_probability = settings.evidence_gain * pooled + _log_prior(shape, settings)
+    return SideSearch(cuts, evidence, scores, pooled, log_probability)
+
+
+def best_pair(
+    first: SideSearch, second: SideSearch, settings: RefineSettings
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the indices (angle, bend, backwards, outwards) of the best arcs of both sides together."""
+    by_row = [side.log_probability.max(axis=(0, 1, 3)) for side in (first, second)]
+    offsets = np.arange(len(by_row[0])) * PIXEL_MM
+    apart = (offsets[:, None] - offsets[None, :]) / settings.side_difference_sd_mm
+    together = by_row[0][:, None] + by_row[1][None, :] - 0.5 * apart**2
+    rows = np.unravel_index(int(np.argmax(together)), together.shape)
+    return _best_in_row(first, int(rows[0])), _best_in_row(second, int(rows[1]))
+
+
+def arc_of(search: SideSearch, index: tuple[int, ...], shape: JointShape, settings: RefineSettings) -> Arc:
+    """Return the arc at (angle, bend, backwards, outwards) indices with its pooled score."""
+    return _arc(index, float(search.pooled[index]), shape, settings)
+
+
+def slice_arcs(
+    search: SideSearch, index: tuple[int, ...], shape: JointShape, settings: RefineSettings
+) -> tuple[Arc, ...]:
+    """Let each slice move the pooled arc a little, and return its own best."""
+    reach = round(settings.slice_freedom_mm / PIXEL_MM)
+    spans = (1, 1, reach, reach)
+    low = [max(at - span, 0) for at, span in zip(index, spans, strict=True)]
+    high = [at + span + 1 for at, span in zip(index, spans, strict=True)]
+    window = search.scores[low[0] : high[0], low[1] : high[1], :, low[2] : high[2], low[3] : high[3]]
+    penalty = _wander_penalty(window.shape, index, low)
+    arcs = []
+    for at_slice in range(window.shape[2]):
+        scores = window[:, :, at_slice]
+        best = np.unravel_index(int(np.argmax(scores - penalty)), scores.shape)
+        place = tuple(int(start + step) for start, step in zip(low, best, strict=True))
+        arcs.append(_arc(place, float(scores[best]), shape, settings))
+    return tuple(arcs)
+
+
+def _wander_penalty(shape: tuple[int, ...], index: tuple[int, ...], low: list[int]) -> FloatArray:
+    """Return a small cost for leaving the pooled arc, so that slices without evidence stay on it."""
+    angle, bend, _, back, out = np.indices((shape[0], shape[1], 1, shape[3], shape[4]), dtype=np.float64)
+    steps = [axis + start - at for axis, start, at in zip((angle, bend, back, out), low, index, strict=True)]
+    cost = 0.004 * (steps[2] ** 2 + steps[3] ** 2) + 0.03 * (steps[0] ** 2 + steps[1] ** 2)
+    return np.asarray(cost[:, :, 0])
+
+
+def _best_in_row(search: SideSearch, row: int) -> tuple[int, ...]:
+    plane = search.log_probability[:, :, row, :]
+    angle, bend, column = np.unravel_index(int(np.argmax(plane)), plane.shape)
+    return int(angle), int(bend), row, int(column)
+
+
+def _half_window(settings: RefineSettings) -> int:
+    return round(settings.search_mm / PIXEL_MM)
+
+
+def _arc(index: tuple[int, ...], score: float, shape: JointShape, settings: RefineSettings) -> Arc:
+    half = _half_window(settings)
+    angle, bend, row, column = index
+    column_zero = _column_of(shape.lateral_mm)
+    return Arc(
+        outwards_mm=float(cut_grid.columns_mm()[column_zero] + (column - half) * PIXEL_MM),
+        backwards_mm=(row - half) * PIXEL_MM,
+        angle_deg=shape.angle_deg + settings.angles_deg[angle],
+        bend_deg=settings.bends_deg[bend],
+        score=score,
+    )
+
+
+def _column_of(outwards_mm: float) -> int:
+    return round((outwards_mm - cut_grid.INNER_MM) / PIXEL_MM)
+
+
+def _arc_scores(
+    evidence: FloatArray, cuts: tuple[Cut, ...], shape: JointShape, settings: RefineSettings
+) -> FloatArray:
+    """Return mean evidence along each arc, shape (angles, bends, slices, rows, columns of the search window)."""
+    half = _half_window(settings)
+    padded = np.pad(evidence, ((0, 0), (0, 0), (MARGIN_PIXELS,) * 2, (MARGIN_PIXELS,) * 2), mode="edge")
+    row_zero = round(cut_grid.DEPTH_MM / PIXEL_MM) + MARGIN_PIXELS
+    column_zero = _column_of(shape.lateral_mm) + MARGIN_PIXELS
+    size = 2 * half + 1
+    scores = np.zeros((len(settings.angles_deg), len(settings.bends_deg), len(cuts), size, size))
+    for at_angle, turn in enumerate(settings.angles_deg):
+        for at_bend, bend in enumerate(settings.bends_deg):
+            points, tangents = arc_points(shape.angle_deg + turn, bend, shape.length_mm, ARC_SAMPLES)
+            for (out, back), direction in zip(points, direction_index(tangents), strict=True):
+                row, column = row_zero + round(back / PIXEL_MM), column_zero + round(out / PIXEL_MM)
+                rows, columns = slice(row - half, row + half + 1), slice(column - half, column + half + 1)
+                scores[at_angle, at_bend] += padded[:, direction, rows, columns]
+    return scores / ARC_SAMPLES
+
+
+def _log_prior(shape: JointShape, settings: RefineSettings) -> FloatArray:
+    """Return the prior's log-probability, shape (angles, bends, rows, columns)."""
+    half = _half_window(settings)
+    offset = (np.arange(2 * half + 1) - half) * PIXEL_MM
+    angle = np.array(settings.angles_deg) / settings.angle_sd_deg
+    bend = (np.array(settings.bends_deg) - shape.bend_deg) / settings.bend_sd_deg
+    back, out = offset / settings.behind_sd_mm, offset / settings.lateral_sd_mm
+    squares = np.add.outer(np.add.outer(np.add.outer(angle**2, bend**2), back**2), out**2)
+    return np.asarray(-0.5 * squares)
