@@ -7,8 +7,8 @@ import platform
 from importlib import metadata, util
 
 from lfja_mri import __version__
-from lfja_mri.config import config_folder, read_toml
-from lfja_mri.grading import load_rules
+from lfja_mri.config import config_folder, digest, read_toml
+from lfja_mri.grading import load_items, load_rules
 
 OPTIONAL_PARTS = {"cluster": "distributed", "dicom": "highdicom"}
 
@@ -20,8 +20,8 @@ def facts() -> dict[str, object]:
         "tool_version": __version__,
         "python": platform.python_version(),
         "scales": {
-            path.stem: load_rules(path).digest
-            for path in sorted((config_folder() / "grading").glob("*.toml"))
+            "czervionke_fenton": load_rules().digest,
+            "inflammation_items": digest(load_items()),
         },
         "model": _model(),
         "optional_parts": {
