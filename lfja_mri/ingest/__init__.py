@@ -3,6 +3,16 @@
 from lfja_mri.ingest.identity import content_digest, subject_key
 from lfja_mri.ingest.nifti import images_of_nifti
 from lfja_mri.ingest.stacks import Stack
-from lfja_mri.ingest.study import Catalogue, Study, find_studies, read_study
+from lfja_mri.ingest.study import Catalogue, Study, find_studies, read_stack, read_study
 
-__all__ = ["Catalogue", "Stack", "Study", "content_digest", "find_studies", "images_of_nifti", "read_study", "subject_key"]
+__all__ = [
+    "Catalogue",
+    "Stack",
+    "Study",
+    "content_digest",
+    "find_studies",
+    "images_of_nifti",
+    "read_stack",
+    "read_study",
+    "subject_key",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,10 +68,10 @@ def acquisition_of(cast: Cast) -> Acquisition:
 
 def _days(date: str) -> int | None:
     try:
-        day = datetime.date.fromisoformat(date.replace(".", ""))
+        day = dt.date.fromisoformat(date.replace(".", ""))
     except ValueError:
         return None
-    return day.toordinal() - datetime.date(1970, 1, 1).toordinal()
+    return day.toordinal() - dt.date(1970, 1, 1).toordinal()
 
 
 def _cast(group: list[Stack], settings: IngestSettings) -> list[Cast] | Rejection:
@@ -84,7 +84,7 @@ def _cast(group: list[Stack], settings: IngestSettings) -> list[Cast] | Rejectio
     weighting, fat, confidence, evidence = _decide(group, header, settings)
     if weighting is None:
         return Rejection(where, Reason.UNKNOWN_CONTRAST, "neither header nor pixels tell the contrast")
-    contrast = _contrast(weighting, fat, header.agent)
+    contrast = _contrast(weighting, fat, agent=header.agent)
     return [
         Cast(stack, Role(stack.plane, contrast), confidence, (*evidence, *stack.notes), header.agent)
         for stack in group
@@ -142,10 +142,10 @@ def _look(group: list[Stack]) -> Cues | None:
 def _middle_planes(group: list[Stack]) -> list[tuple[Stack, int]]:
     every = [(stack, i) for stack in group for i in range(len(stack.planes))]
     shares = np.linspace(0.35, 0.65, LOOKS_PER_SERIES)
-    return [every[int(round(share * (len(every) - 1)))] for share in shares]
+    return [every[round(share * (len(every) - 1))] for share in shares]
 
 
-def _contrast(weighting: Weighting, fat: Fat | None, agent: bool | None) -> Contrast:
+def _contrast(weighting: Weighting, fat: Fat | None, *, agent: bool | None) -> Contrast:
     if fat is Fat.WATER_IMAGE and weighting is not Weighting.T1:
         return Contrast.DIXON_WATER
     if weighting is Weighting.T1:

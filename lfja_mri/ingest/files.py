@@ -232,7 +232,9 @@ def _checked(
     entries, total = [], 0
     for name, size, compressed, encrypted in packed:
         total += size
-        entries.append(_Entry(path, name, _refusal(name, size, compressed, encrypted, total, settings)))
+        entries.append(
+            _Entry(path, name, _refusal(name, size, compressed, settings, encrypted=encrypted, total=total))
+        )
     return entries
 
 
@@ -240,9 +242,10 @@ def _refusal(
     name: str,
     size: int,
     compressed: int,
+    settings: IngestSettings,
+    *,
     encrypted: bool,
     total: int,
-    settings: IngestSettings,  # noqa: FBT001
 ) -> tuple[Reason, str] | None:
     pure = PurePosixPath(name.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or ":" in (pure.parts or ("",))[0]:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import pydicom
 
 from lfja_mri.ingest.files import Source, open_each
-from lfja_mri.ingest.headers import PARSE_ERRORS
+from lfja_mri.ingest.values import PARSE_ERRORS
 
 HASH_LENGTH = 10
 BLOCK_BYTES = 1 << 20

@@ -8,20 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
-from pydicom.pixels import pixel_array
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from lfja_mri.errors import Reason
 from lfja_mri.ingest.files import open_each
-from lfja_mri.ingest.headers import (
-    PARSE_ERRORS,
-    PlaneHeader,
-    _first,
-    _macros,
-    _number,
-    quiet_reading,
-    read_dataset,
-)
+from lfja_mri.ingest.headers import PlaneHeader
+from lfja_mri.ingest.values import PARSE_ERRORS, first_value, macros, number_of, quiet_reading, read_dataset
 from lfja_mri.model import ImageArray
 
 PlaneKey = tuple[int, int | None]
@@ -94,11 +87,14 @@ def _scale(dataset: Dataset, frame: int | None) -> tuple[float, float]:
     if frame is not None:
         shared = dataset.get("SharedFunctionalGroupsSequence") or []
         places = [
-            *_macros(dataset.PerFrameFunctionalGroupsSequence[frame]),
-            *(_macros(shared[0]) if shared else []),
+            *macros(dataset.PerFrameFunctionalGroupsSequence[frame]),
+            *(macros(shared[0]) if shared else []),
             dataset,
         ]
-    slope, intercept = _number(_first(places, "RescaleSlope")), _number(_first(places, "RescaleIntercept"))
+    slope, intercept = (
+        number_of(first_value(places, "RescaleSlope")),
+        number_of(first_value(places, "RescaleIntercept")),
+    )
     return (1.0 if slope is None or slope == 0 else slope), (0.0 if intercept is None else intercept)
 
 

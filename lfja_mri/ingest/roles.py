@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lfja_mri.config import IngestSettings
-from lfja_mri.ingest.headers import SeriesFacts
+from lfja_mri.ingest.facts import SeriesFacts
 
 STIR_WORDS = re.compile(r"stir|tirm|(?<![a-z])ir(?![a-z])|turbo_?ir|fir_")
 SATURATION_WORDS = re.compile(
@@ -118,21 +118,19 @@ def _weighting_from_times(facts: SeriesFacts, settings: IngestSettings) -> tuple
     if repetition is None or echo is None:
         return None, []
     said = [f"TR {repetition:.0f} ms, TE {echo:.0f} ms"]
-    gradient = "GR" in facts.scanning_sequence and "SE" not in facts.scanning_sequence
-    if gradient:
+    if "GR" in facts.scanning_sequence and "SE" not in facts.scanning_sequence:
         return None, [*said, "a gradient echo"]
-    if _is_inversion(facts, settings):
-        return Weighting.T2, said
-    if echo < settings.t1_longest_echo_ms and repetition < settings.t1_longest_repetition_ms:
-        return Weighting.T1, said
-    if echo >= settings.t2_shortest_echo_ms and repetition > settings.t2_shortest_repetition_ms:
-        return Weighting.T2, said
-    if (
-        settings.pd_shortest_echo_ms <= echo <= settings.pd_longest_echo_ms
-        and repetition > settings.t2_shortest_repetition_ms
-    ):
-        return Weighting.PD, said
-    return None, said
+    slow = repetition > settings.t2_shortest_repetition_ms
+    rules = (
+        (Weighting.T2, _is_inversion(facts, settings)),
+        (
+            Weighting.T1,
+            echo < settings.t1_longest_echo_ms and repetition < settings.t1_longest_repetition_ms,
+        ),
+        (Weighting.T2, slow and echo >= settings.t2_shortest_echo_ms),
+        (Weighting.PD, slow and settings.pd_shortest_echo_ms <= echo <= settings.pd_longest_echo_ms),
+    )
+    return next((weighting for weighting, holds in rules if holds), None), said
 
 
 def _is_inversion(facts: SeriesFacts, settings: IngestSettings) -> bool:

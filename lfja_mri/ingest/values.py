@@ -1,0 +1,126 @@
+"""Values out of DICOM data sets: absent, empty and garbled ones all come out as None or empty."""
+
+from __future__ import annotations
+
+import math
+import struct
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import pydicom
+from pydicom import config as pydicom_config
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+PARSE_ERRORS = (
+    InvalidDicomError,
+    EOFError,
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RuntimeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+
+@contextmanager
+def quiet_reading() -> Iterator[None]:
+    """Let pydicom accept malformed values without a word: each value that matters is checked here."""
+    before = pydicom_config.settings.reading_validation_mode
+    pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        pydicom_config.settings.reading_validation_mode = before
+
+
+def read_dataset(stream: BinaryIO, *, tags: list[Any] | None = None) -> Dataset:
+    """Read a data set, whole or up to the pixels; the caller has checked that it looks like DICOM."""
+    return pydicom.dcmread(stream, stop_before_pixels=tags is not None, specific_tags=tags, force=True)
+
+
+def macros(item: Dataset) -> list[Dataset]:
+    """Return the items of every functional group of one frame, nested sequences after their parents."""
+    found = []
+    for element in item:
+        if element.VR == "SQ" and not element.tag.is_private:
+            for inner in element.value:
+                found.append(inner)
+                found.extend(macros(inner))
+    return found
+
+
+def first_value(places: Iterable[Dataset], *keywords: str) -> Any:
+    """Return the first value that is present, keyword by keyword and place by place."""
+    held = tuple(places)
+    for keyword in keywords:
+        for place in held:
+            value = value_of(place, keyword)
+            if value is not None and value != "":
+                return value
+    return None
+
+
+def value_of(place: Dataset, keyword: str) -> Any:
+    """Return a value, or None where it is absent or garbled."""
+    try:
+        return place.get(keyword)
+    except PARSE_ERRORS:
+        return None
+
+
+def text_of(value: Any) -> str:
+    """Return a value as text; empty where absent."""
+    return "" if value is None else str(value).strip().strip("\0")
+
+
+def texts_of(value: Any) -> list[str]:
+    """Return the parts of a value in upper case."""
+    if value is None:
+        return []
+    parts = [value] if isinstance(value, str) else list(value)
+    return [str(part).strip().upper() for part in parts]
+
+
+def number_of(value: Any) -> float | None:
+    """Return a finite number, or None."""
+    if value is None:
+        return None
+    try:
+        number = float(value[0] if isinstance(value, (list, pydicom.multival.MultiValue)) else value)
+    except (TypeError, ValueError, IndexError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def positive_of(value: Any) -> float | None:
+    """Return a number above zero, or None."""
+    number = number_of(value)
+    return number if number is not None and number > 0 else None
+
+
+def integer_of(value: Any) -> int | None:
+    """Return a whole number, or None."""
+    number = number_of(value)
+    return None if number is None else int(number)
+
+
+def numbers_of(value: Any, count: int) -> tuple[float, ...] | None:
+    """Return so many finite numbers, or None."""
+    try:
+        numbers = tuple(float(part) for part in value)
+    except (TypeError, ValueError):
+        return None
+    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None

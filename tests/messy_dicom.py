@@ -1,0 +1,621 @@
+"""Messy DICOM on demand: every pixel holds its own position, so that any error of geometry can be read off in mm.
+
+Column c of each plane stores one coordinate of its voxel: x, y or z in turn (c modulo 3), as 20 x (mm + 1000).
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import gdcm
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+
+STEPS_PER_MM = 20
+SHIFT_MM = 1000.0
+SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
+AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+MR_CLASS = "1.2.840.10008.5.1.4.1.1.4"
+ENHANCED_CLASS = "1.2.840.10008.5.1.4.1.1.4.1"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+
+
+@dataclass(frozen=True)
+class Slab:
+    """A stack of planes as it should come out; `pitch` along the normal, `shift` in plane per step (a shear)."""
+
+    orientation: tuple[float, ...] = SAGITTAL
+    origin: tuple[float, float, float] = (-24.3, -80.2, 60.7)
+    spacing: tuple[float, float] = (0.8, 0.7)
+    shape: tuple[int, int] = (20, 24)
+    count: int = 10
+    pitch: float = 4.4
+    slide: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    @property
+    def row(self) -> np.ndarray:
+        return np.array(self.orientation[:3])
+
+    @property
+    def column(self) -> np.ndarray:
+        return np.array(self.orientation[3:])
+
+    @property
+    def normal(self) -> np.ndarray:
+        return np.cross(self.row, self.column)
+
+    def position(self, place: float) -> np.ndarray:
+        return np.array(self.origin) + place * (self.pitch * self.normal + np.array(self.slide))
+
+    def points(self, position: np.ndarray) -> np.ndarray:
+        """LPS mm of each voxel, shape (rows, columns, 3)."""
+        rows, columns = np.indices(self.shape)
+        return (
+            position
+            + columns[..., None] * self.row * self.spacing[1]
+            + rows[..., None] * self.column * self.spacing[0]
+        )
+
+
+def encoded(points: np.ndarray) -> np.ndarray:
+    """Store one coordinate a column."""
+    columns = np.arange(points.shape[-2]) % 3
+    chosen = np.take_along_axis(points, np.broadcast_to(columns[:, None], (*points.shape[:-1], 1)), axis=-1)
+    return np.round((chosen[..., 0] + SHIFT_MM) * STEPS_PER_MM).astype(np.uint16)
+
+
+def geometry_error_mm(values_zyx: np.ndarray, voxel_to_lps: np.ndarray) -> float:
+    """Largest distance between the position a voxel holds and the one its affine gives."""
+    plane, row, column = np.indices(values_zyx.shape)
+    index = np.stack([column, row, plane, np.ones_like(plane)], axis=-1)
+    points = index @ voxel_to_lps.T
+    wanted = np.take_along_axis(points[..., :3], (column % 3)[..., None], axis=-1)[..., 0]
+    return float(np.max(np.abs(values_zyx / STEPS_PER_MM - SHIFT_MM - wanted)))
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the slices of a series share; None leaves the tag out."""
+
+    study: str = "1.2.3.1"
+    series: str = "1.2.3.1.1"
+    frame: str | None = "1.2.3.1.9"
+    modality: str | None = "MR"
+    description: str = "SAG STIR"
+    repetition: float | None = 4000
+    echo: float | None = 60
+    inversion: float | None = 165
+    image_type: tuple[str, ...] = ("ORIGINAL", "PRIMARY", "M")
+    number: int = 1
+    acquisition: int = 1
+    time: str = "101500"
+    extra: dict[str, object] = field(default_factory=dict)
+
+
+def slice_of(slab: Slab, place: float, header: Header, number: int, *, uid: str | None = None) -> Dataset:
+    """Make one single-frame data set at a place along the slab."""
+    position = slab.position(place)
+    data = _common(header)
+    data.SOPClassUID = MR_CLASS
+    data.SOPInstanceUID = uid or f"{header.series}.{header.acquisition}.{number}"
+    data.InstanceNumber = number
+    data.ImagePositionPatient = [round(float(v), 6) for v in position]
+    data.ImageOrientationPatient = [round(float(v), 8) for v in slab.orientation]
+    data.PixelSpacing = list(slab.spacing)
+    data.SliceThickness = 4.0
+    _set_pixels(data, encoded(slab.points(position)))
+    for keyword, value in header.extra.items():
+        setattr(data, keyword, value)
+    return data
+
+
+def _common(header: Header) -> Dataset:
+    data = Dataset()
+    data.PatientName = "SECRET^NAME"
+    data.PatientID = "SECRET-ID"
+    data.StudyInstanceUID, data.SeriesInstanceUID = header.study, header.series
+    data.SeriesNumber, data.AcquisitionNumber = header.number, header.acquisition
+    data.SeriesDescription = header.description
+    data.ImageType = list(header.image_type)
+    data.StudyDate = "20200102"
+    data.AcquisitionTime = header.time
+    optional = {
+        "Modality": header.modality,
+        "FrameOfReferenceUID": header.frame,
+        "RepetitionTime": header.repetition,
+        "EchoTime": header.echo,
+        "InversionTime": header.inversion,
+    }
+    for keyword, value in optional.items():
+        if value is not None:
+            setattr(data, keyword, value)
+    return data
+
+
+def _set_pixels(data: Dataset, stored: np.ndarray) -> None:
+    data.Rows, data.Columns = stored.shape[-2:]
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 0
+    data.PixelData = stored.tobytes()
+
+
+def series(slab: Slab, header: Header | None = None, places: Iterable[float] | None = None) -> list[Dataset]:
+    """Make a whole series: one data set a place."""
+    chosen = range(slab.count) if places is None else places
+    return [slice_of(slab, place, header or Header(), i + 1) for i, place in enumerate(chosen)]
+
+
+def as_bytes(data: Dataset, syntax: str = ExplicitVRLittleEndian, *, preamble: bool = True) -> bytes:
+    """Encode a data set as a DICOM file."""
+    if not preamble:
+        buffer = io.BytesIO()
+        data.save_as(
+            buffer,
+            implicit_vr=syntax == ImplicitVRLittleEndian,
+            little_endian=True,
+            enforce_file_format=False,
+        )
+        return buffer.getvalue()
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = data.get("SOPClassUID", MR_CLASS)
+    meta.MediaStorageSOPInstanceUID = data.get("SOPInstanceUID", "1.2.3")
+    meta.TransferSyntaxUID = syntax
+    copy = Dataset(data)
+    copy.file_meta = meta
+    if syntax == RLELossless:
+        copy.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        copy.compress(RLELossless, generate_instance_uid=False)
+    if syntax == ExplicitVRBigEndian:
+        swapped = np.frombuffer(copy.PixelData, np.uint16).byteswap().tobytes()
+        copy["PixelData"].VR = "OW"
+        copy.PixelData = swapped
+    buffer = io.BytesIO()
+    copy.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def write(
+    folder: Path, sets: Sequence[Dataset], syntax: str = ExplicitVRLittleEndian, *, prefix: str = "im"
+) -> None:
+    """Write data sets as numbered files without meaning."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, data in enumerate(sets):
+        (folder / f"{prefix}{i:04d}").write_bytes(as_bytes(data, syntax))
+
+
+GDCM_SYNTAXES = {
+    "jpeg_lossless": gdcm.TransferSyntax.JPEGLosslessProcess14_1,
+    "jpeg_ls": gdcm.TransferSyntax.JPEGLSLossless,
+    "jpeg_2000": gdcm.TransferSyntax.JPEG2000Lossless,
+}
+
+
+def compress(path: Path, syntax: int) -> None:
+    """Rewrite a file in a compressed transfer syntax."""
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(path))
+    assert reader.Read()
+    change = gdcm.ImageChangeTransferSyntax()
+    change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer = gdcm.ImageWriter()
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    writer.SetFileName(str(path))
+    assert writer.Write()
+
+
+def enhanced(slabs: Sequence[tuple[Slab, Iterable[int]]], header: Header | None = None) -> Dataset:
+    """Make one enhanced multi-frame data set; frames in the order given."""
+    head = header or Header()
+    data = _common(head)
+    data.SOPClassUID, data.SOPInstanceUID = ENHANCED_CLASS, head.series + ".99"
+    shared = Dataset()
+    timing, echo, modifier, measures = Dataset(), Dataset(), Dataset(), Dataset()
+    timing.RepetitionTime, echo.EffectiveEchoTime = head.repetition, head.echo
+    modifier.InversionRecovery, modifier.InversionTimes = "YES", [head.inversion or 165]
+    modifier.SpectrallySelectedSuppression = "NONE"
+    first = slabs[0][0]
+    measures.PixelSpacing, measures.SliceThickness = list(first.spacing), 4.0
+    shared.MRTimingAndRelatedParametersSequence = DicomSequence([timing])
+    shared.MREchoSequence = DicomSequence([echo])
+    shared.MRModifierSequence = DicomSequence([modifier])
+    shared.PixelMeasuresSequence = DicomSequence([measures])
+    frames, arrays = [], []
+    for slab, places in slabs:
+        for place in places:
+            frames.append(_frame(slab, place))
+            arrays.append(encoded(slab.points(slab.position(place))))
+    data.SharedFunctionalGroupsSequence = DicomSequence([shared])
+    data.PerFrameFunctionalGroupsSequence = DicomSequence(frames)
+    data.NumberOfFrames = len(frames)
+    _set_pixels(data, np.stack(arrays))
+    return data
+
+
+def _frame(slab: Slab, place: int) -> Dataset:
+    item, position, orientation, content = Dataset(), Dataset(), Dataset(), Dataset()
+    position.ImagePositionPatient = [round(float(v), 6) for v in slab.position(place)]
+    orientation.ImageOrientationPatient = [round(float(v), 8) for v in slab.orientation]
+    content.InStackPositionNumber, content.StackID = place + 1, "1"
+    item.PlanePositionSequence = DicomSequence([position])
+    item.PlaneOrientationSequence = DicomSequence([orientation])
+    item.FrameContentSequence = DicomSequence([content])
+    return item
+
+
+# ------------------------------------------------------------------------------------------------ cases
+
+
+@dataclass(frozen=True)
+class Case:
+    """A messy input: how to write it, how many right stacks may come out, and which reason codes must."""
+
+    build: Callable[[Path], None]
+    stacks: int
+    reasons: frozenset[str] = frozenset()
+    studies: int = 1
+
+
+def tilted(degrees: float, base: tuple[float, ...] = AXIAL) -> tuple[float, ...]:
+    """Turn an orientation about the patient's x axis."""
+    angle = np.radians(degrees)
+    turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
+    return (*(turn @ np.array(base[:3])), *(turn @ np.array(base[3:])))
+
+
+def oblique() -> tuple[float, ...]:
+    """A doubly oblique sagittal plane."""
+    a, b = np.radians(9.0), np.radians(-6.0)
+    about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+    about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
+    turn = about_y @ about_z
+    return (*(turn @ np.array(SAGITTAL[:3])), *(turn @ np.array(SAGITTAL[3:])))
+
+
+SLAB = Slab()
+AXIAL_SLAB = Slab(orientation=AXIAL, origin=(-70.0, -60.0, -30.0), count=6, pitch=3.9)
+T2 = Header(description="AX T2", inversion=None, echo=100, extra={"ScanOptions": "PFP"})
+
+
+def _plain(
+    slab: Slab = SLAB, header: Header | None = None, syntax: str = ExplicitVRLittleEndian
+) -> Callable[[Path], None]:
+    return lambda folder: write(folder, series(slab, header), syntax)
+
+
+def _edited(
+    edit: Callable[[list[Dataset]], list[Dataset] | None], slab: Slab = SLAB
+) -> Callable[[Path], None]:
+    def build(folder: Path) -> None:
+        sets = series(slab)
+        changed = edit(sets)
+        write(folder, sets if changed is None else changed)
+
+    return build
+
+
+def _renumbered(sets: list[Dataset]) -> None:
+    order = np.random.default_rng(3).permutation(len(sets))
+    for data, number in zip(sets, order, strict=True):
+        data.InstanceNumber = int(number) + 1
+
+
+def _without(keyword: str) -> Callable[[list[Dataset]], None]:
+    def edit(sets: list[Dataset]) -> None:
+        for data in sets:
+            delattr(data, keyword)
+
+    return edit
+
+
+def _all(**values: object) -> Callable[[list[Dataset]], None]:
+    def edit(sets: list[Dataset]) -> None:
+        for data in sets:
+            for keyword, value in values.items():
+                setattr(data, keyword, value)
+
+    return edit
+
+
+def _moved(place: int, offset: tuple[float, float, float]) -> Callable[[Path], None]:
+    """One plane displaced, pixels and header alike."""
+
+    def build(folder: Path) -> None:
+        sets = series(SLAB)
+        moved = replace(SLAB, origin=tuple(np.array(SLAB.origin) + offset))
+        sets[place] = slice_of(moved, place, Header(), place + 1)
+        write(folder, sets)
+
+    return build
+
+
+def _monochrome1(sets: list[Dataset]) -> None:
+    for data in sets:
+        data.PhotometricInterpretation = "MONOCHROME1"
+        data.PixelData = (65535 - np.frombuffer(data.PixelData, np.uint16)).tobytes()
+
+
+def _rescaled(sets: list[Dataset]) -> None:
+    for i, data in enumerate(sets):
+        slope, intercept = 0.5 + 0.25 * (i % 3), -100.0 * i
+        stored = np.round((np.frombuffer(data.PixelData, np.uint16) - intercept) / slope)
+        data.RescaleSlope, data.RescaleIntercept = slope, intercept
+        data.PixelData = np.clip(stored, 0, 65535).astype(np.uint16).tobytes()
+
+
+def _mixed_matrix(folder: Path) -> None:
+    small = replace(SLAB, shape=(16, 24))
+    write(folder, [*series(SLAB), *series(small, Header(), places=[11, 12, 13, 14])[0:4]])
+
+
+def _localiser(folder: Path) -> None:
+    head = Header(description="plan")
+    sets = [
+        *series(replace(SLAB, count=3), head),
+        *series(Slab(orientation=AXIAL, count=3), replace(head, acquisition=2)),
+        *series(Slab(orientation=CORONAL, count=3), replace(head, acquisition=3)),
+    ]
+    write(folder, sets)
+
+
+def _two_acquisitions(folder: Path) -> None:
+    write(folder / "a", series(SLAB, Header(acquisition=1, time="101500")))
+    write(folder / "b", series(SLAB, Header(acquisition=2, time="102000")))
+
+
+def _dual_echo(folder: Path) -> None:
+    head = Header(inversion=None, description="SAG DUAL", extra={"ScanOptions": "PFP"})
+    write(folder / "a", series(SLAB, replace(head, echo=20, acquisition=1)))
+    write(folder / "b", series(SLAB, replace(head, echo=90, acquisition=2)))
+
+
+def _duplicate_files(folder: Path) -> None:
+    write(folder / "a", series(SLAB))
+    write(folder / "b", series(SLAB)[:4])
+
+
+def _duplicate_place(folder: Path) -> None:
+    write(folder, [*series(SLAB), slice_of(SLAB, 4, Header(), 55, uid="1.2.3.77.8")])
+
+
+def _tilted_blocks(folder: Path) -> None:
+    """Three blocks angled to their discs under one series, overlapping along z."""
+    sets = []
+    for k, (degrees, z) in enumerate([(-20.0, 0.0), (0.0, 22.0), (9.0, 44.0)]):
+        slab = Slab(orientation=tilted(degrees), origin=(-70.0, -60.0 - 3 * k, z), count=8, pitch=3.5)
+        sets += series(slab, replace(T2, acquisition=1), None)
+        for j, data in enumerate(sets[-8:]):
+            data.InstanceNumber, data.SOPInstanceUID = 8 * k + j + 1, f"1.2.3.4.{8 * k + j}"
+    write(folder, sets)
+
+
+def _parallel_overlapping(folder: Path) -> None:
+    """Two parallel blocks that overlap along the normal but lie apart in their plane."""
+    upper = replace(AXIAL_SLAB, origin=(-70.0, -52.0, -30.0 + 9.1))
+    sets = [*series(AXIAL_SLAB, T2), *series(upper, replace(T2, acquisition=2))]
+    for i, data in enumerate(sets):
+        data.InstanceNumber, data.AcquisitionNumber = i + 1, 1
+    write(folder, sets)
+
+
+def _parallel_same_line(folder: Path) -> None:
+    """Two parallel blocks that overlap along the normal, on one line."""
+    upper = replace(AXIAL_SLAB, origin=(-70.0, -60.0, -30.0 + 3.9 * 3 + 1.7))
+    sets = [*series(AXIAL_SLAB, T2), *series(upper, replace(T2, acquisition=2))]
+    for i, data in enumerate(sets):
+        data.InstanceNumber, data.AcquisitionNumber = i + 1, 1
+    write(folder, sets)
+
+
+def _blocks_with_pause(folder: Path) -> None:
+    sets = series(
+        replace(AXIAL_SLAB, count=12), T2, places=[0, 1, 2, 3, 5.6, 6.6, 7.6, 8.6, 11.1, 12.1, 13.1]
+    )
+    write(folder, sets)
+
+
+def _two_studies(folder: Path) -> None:
+    write(folder, series(SLAB), prefix="a")
+    write(folder, series(SLAB, Header(study="1.2.3.2", series="1.2.3.2.1")), prefix="b")
+
+
+def _junk(folder: Path) -> None:
+    write(folder / "deep" / "er", series(SLAB))
+    (folder / "notes.txt").write_text("SECRET^NAME was here")
+    (folder / "empty").write_bytes(b"")
+    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200))
+    (folder / "random.dcm").write_bytes(np.random.default_rng(0).bytes(5000))
+    report = Dataset()
+    report.SOPClassUID, report.SOPInstanceUID, report.Modality = (
+        "1.2.840.10008.5.1.4.1.1.88.11",
+        "1.2.3.5",
+        "SR",
+    )
+    (folder / "report").write_bytes(as_bytes(report))
+
+
+def _colour(sets: list[Dataset]) -> None:
+    for data in sets:
+        data.SamplesPerPixel, data.PhotometricInterpretation = 3, "RGB"
+
+
+def _truncated(folder: Path) -> None:
+    write(folder, series(SLAB))
+    victim = folder / "im0004"
+    victim.write_bytes(victim.read_bytes()[:-200])
+
+
+def _truncated_header(folder: Path) -> None:
+    write(folder, series(SLAB))
+    victim = folder / "im0004"
+    victim.write_bytes(victim.read_bytes()[:420])
+
+
+def _no_preamble(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for i, data in enumerate(series(SLAB)):
+        (folder / f"{i}").write_bytes(as_bytes(data, preamble=False))
+
+
+def _no_preamble_implicit(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for i, data in enumerate(series(SLAB)):
+        (folder / f"{i}").write_bytes(as_bytes(data, ImplicitVRLittleEndian, preamble=False))
+
+
+def _compressed(kind: str) -> Callable[[Path], None]:
+    def build(folder: Path) -> None:
+        write(folder, series(SLAB))
+        for path in sorted(folder.iterdir()):
+            compress(path, GDCM_SYNTAXES[kind])
+
+    return build
+
+
+def _zip(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "study.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for i, data in enumerate(series(SLAB)):
+            archive.writestr(f"SECRET^NAME/{i}", as_bytes(data))
+
+
+def _unsafe_zip(folder: Path) -> None:
+    _zip(folder)
+    with zipfile.ZipFile(folder / "study.zip", "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("../../outside", as_bytes(series(SLAB)[0]))
+        archive.writestr("bomb", bytes(30_000_000))
+
+
+def _tar(folder: Path) -> None:
+    with tarfile.open(folder / "study.tar.gz", "w:gz") as archive:
+        for i, data in enumerate(series(SLAB)):
+            content = as_bytes(data)
+            info = tarfile.TarInfo(f"a/{i}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        link = tarfile.TarInfo("a/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+
+
+def _broken_zip(folder: Path) -> None:
+    _zip(folder)
+    whole = (folder / "study.zip").read_bytes()
+    (folder / "study.zip").write_bytes(whole[: len(whole) // 2])
+
+
+def _enhanced(slabs: Sequence[tuple[Slab, Iterable[int]]]) -> Callable[[Path], None]:
+    return lambda folder: write(folder, [enhanced(slabs)])
+
+
+def _shuffled(count: int) -> list[int]:
+    return [int(i) for i in np.random.default_rng(5).permutation(count)]
+
+
+POSITIONS = {
+    "HFS": AXIAL,
+    "HFP": (-1.0, 0.0, 0.0, 0.0, -1.0, 0.0),
+    "FFS": (-1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+    "FFP": (1.0, 0.0, 0.0, 0.0, -1.0, 0.0),
+    "HFDR": (0.0, 1.0, 0.0, -1.0, 0.0, 0.0),
+    "HFDL": (0.0, -1.0, 0.0, 1.0, 0.0, 0.0),
+    "FFDR": (0.0, 1.0, 0.0, 1.0, 0.0, 0.0),
+    "FFDL": (0.0, -1.0, 0.0, -1.0, 0.0, 0.0),
+}
+
+
+def _codes(*codes: str) -> frozenset[str]:
+    return frozenset(codes)
+
+
+CASES: dict[str, Case] = {
+    "plain": Case(_plain(), 1),
+    "oblique": Case(_plain(replace(SLAB, orientation=oblique())), 1),
+    "scrambled_instance_numbers": Case(_edited(_renumbered), 1),
+    "equal_instance_numbers": Case(_edited(_all(InstanceNumber=1)), 1),
+    "missing_slice": Case(_edited(lambda sets: sets[:4] + sets[5:]), 0, _codes("missing_slice")),
+    "two_missing_slices": Case(
+        _edited(lambda sets: [*sets[:3], *sets[4:7], *sets[8:]]), 0, _codes("missing_slice")
+    ),
+    "duplicate_files": Case(_duplicate_files, 1, _codes("duplicate_file")),
+    "duplicate_position": Case(_duplicate_place, 0, _codes("duplicate_position")),
+    "jitter_along_normal": Case(_moved(4, (0.6, 0.0, 0.0)), 0, _codes("uneven_spacing")),
+    "jitter_in_plane": Case(_moved(4, (0.0, 0.9, 0.0)), 0, _codes("uneven_spacing")),
+    "end_plane_displaced": Case(_moved(9, (0.0, 3.0, 0.0)), 1, _codes("too_few_slices")),
+    "sheared": Case(_plain(replace(SLAB, slide=(0.0, 0.7, 0.0))), 0, _codes("sheared_stack")),
+    "mixed_matrix": Case(_mixed_matrix, 2),
+    "localiser": Case(_localiser, 0, _codes("localiser")),
+    "single_slice": Case(_edited(lambda sets: sets[:1]), 0, _codes("too_few_slices")),
+    "two_slices": Case(_edited(lambda sets: sets[:2]), 0, _codes("too_few_slices")),
+    "two_acquisitions": Case(_two_acquisitions, 2),
+    "dual_echo": Case(_dual_echo, 2),
+    "monochrome1": Case(_edited(_monochrome1), 1),
+    "rescale_per_slice": Case(_edited(_rescaled), 1),
+    "missing_position": Case(
+        _edited(_without("ImagePositionPatient")), 0, _codes("missing_position"), studies=0
+    ),
+    "missing_orientation": Case(
+        _edited(_without("ImageOrientationPatient")), 0, _codes("missing_orientation"), studies=0
+    ),
+    "missing_spacing": Case(_edited(_without("PixelSpacing")), 0, _codes("missing_spacing"), studies=0),
+    "skewed_orientation": Case(
+        _edited(_all(ImageOrientationPatient=[0, 1, 0, 0, 0.2, -1])), 0, _codes("invalid_geometry"), studies=0
+    ),
+    "no_tags": Case(
+        _plain(SLAB, Header(modality=None, repetition=None, echo=None, inversion=None, frame=None)), 1
+    ),
+    "odd_uids": Case(_plain(SLAB, Header(study="100206310", series="100206310.1.14")), 1),
+    "tilted_blocks": Case(_tilted_blocks, 3),
+    "overlapping_blocks": Case(_parallel_overlapping, 2),
+    "overlapping_on_one_line": Case(_parallel_same_line, 2),
+    "blocks_with_pause": Case(_blocks_with_pause, 3),
+    "two_studies": Case(_two_studies, 2, studies=2),
+    "junk_beside": Case(_junk, 1, _codes("not_dicom", "empty_file", "not_mr_image")),
+    "colour": Case(_edited(_colour), 0, _codes("colour_image"), studies=0),
+    "truncated_pixels": Case(_truncated, 0, _codes("truncated_file", "missing_slice")),
+    "truncated_header": Case(_truncated_header, 0, _codes("missing_slice")),
+    "implicit_vr": Case(_plain(syntax=ImplicitVRLittleEndian), 1),
+    "big_endian": Case(_plain(syntax=ExplicitVRBigEndian), 1),
+    "deflated": Case(_plain(syntax=DEFLATED), 1),
+    "rle": Case(_plain(syntax=RLELossless), 1),
+    "jpeg_lossless": Case(_compressed("jpeg_lossless"), 1),
+    "jpeg_ls": Case(_compressed("jpeg_ls"), 1),
+    "jpeg_2000": Case(_compressed("jpeg_2000"), 1),
+    "no_preamble": Case(_no_preamble, 1),
+    "no_preamble_implicit": Case(_no_preamble_implicit, 1),
+    "zip": Case(_zip, 1),
+    "tar_gz": Case(_tar, 1, _codes("unsafe_archive_member")),
+    "unsafe_zip": Case(_unsafe_zip, 1, _codes("unsafe_archive_member", "too_large")),
+    "broken_zip": Case(_broken_zip, 0, _codes("unreadable_archive"), studies=0),
+    "enhanced": Case(_enhanced([(SLAB, range(10))]), 1),
+    "enhanced_shuffled": Case(_enhanced([(SLAB, _shuffled(10))]), 1),
+    "enhanced_missing_frame": Case(_enhanced([(SLAB, [0, 1, 2, 3, 5, 6, 7])]), 0, _codes("missing_slice")),
+    "enhanced_mixed_orientation": Case(
+        _enhanced(
+            [
+                (SLAB, _shuffled(10)),
+                (replace(AXIAL_SLAB, shape=SLAB.shape, spacing=SLAB.spacing, count=9), _shuffled(9)),
+            ]
+        ),
+        2,
+    ),
+    **{
+        f"position_{name}": Case(
+            _plain(
+                replace(AXIAL_SLAB, orientation=orientation),
+                replace(T2, extra={"PatientPosition": name, "ScanOptions": "PFP"}),
+            ),
+            1,
+        )
+        for name, orientation in POSITIONS.items()
+    },
+}

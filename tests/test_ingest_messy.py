@@ -1,0 +1,34 @@
+"""Every messy case comes out right or is refused with its reason, measured in the pixels themselves."""
+
+from __future__ import annotations
+
+import pytest
+from messy_dicom import CASES, geometry_error_mm
+
+from lfja_mri.config import load_pipeline_settings
+from lfja_mri.ingest import find_studies, read_stack
+from lfja_mri.model import Rejection
+
+TOLERANCE_MM = 0.1
+SETTINGS = load_pipeline_settings().ingest
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_messy_case(name, tmp_path):
+    case = CASES[name]
+    case.build(tmp_path)
+    catalogue = find_studies([tmp_path], SETTINGS)
+    refusals = [*catalogue.rejections, *(one for study in catalogue.studies for one in study.rejections)]
+    volumes = [read_stack(stack) for study in catalogue.studies for stack in study.stacks]
+    assert not [one for one in volumes if isinstance(one, Rejection)]
+    assert len(catalogue.studies) == case.studies
+    assert len(volumes) == case.stacks
+    assert case.reasons <= {refusal.reason.value for refusal in refusals}
+    for volume in volumes:
+        assert geometry_error_mm(volume.values_zyx, volume.voxel_to_lps) < TOLERANCE_MM
+
+
+@pytest.mark.parametrize("name", ["junk_beside", "zip", "truncated_pixels", "missing_slice", "broken_zip"])
+def test_no_identifier_is_ever_said(name, tmp_path):
+    CASES[name].build(tmp_path)
+    assert "SECRET" not in repr(find_studies([tmp_path], SETTINGS).rejections)
