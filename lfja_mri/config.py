@@ -135,6 +135,19 @@ class RefineSettings(Settings):
     best_uncertainty_mm: float
 
 
+class AlignmentSettings(Settings):
+    """How far the patient may have moved between series, and how that is measured."""
+
+    bound_mm: float
+    expected_sd_mm: float
+    half_width_mm: float
+    half_depth_mm: float
+    half_height_mm: float
+    grey_bins: int
+    least_slices: int
+    worst_uncertainty_mm: float
+
+
 class ZoneSettings(Settings):
     """Sizes of the zones around a joint."""
 
@@ -180,6 +193,7 @@ class FacetsSettings(Settings):
     levels: dict[str, JointPrior]
     tolerance: ToleranceSettings
     refine: RefineSettings
+    alignment: AlignmentSettings
     zones: ZoneSettings
 
 
@@ -189,6 +203,7 @@ class MeasureSettings(Settings):
     oedema_roles: tuple[str, ...]
     effusion_roles: tuple[str, ...]
     least_coverage_fraction: float
+    zone_pitch_mm: float
     oedema_csf_ratio: float
     oedema_muscle_ratio: float
     fluid_csf_ratio: float

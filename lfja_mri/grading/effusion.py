@@ -36,10 +36,22 @@ def effusion_width_mm(
 
 
 def profile_widths_mm(profiles: FloatArray, settings: MeasureSettings) -> FloatArray:
-    """Return the equivalent width of fluid of profiles (..., samples) of signal as a ratio to fluid; NaN if cut off."""
-    background = settings.fluid_background_csf_ratio
-    fluid_share = np.clip((profiles - background) / (1.0 - background), 0.0, 1.0)
-    return np.asarray(fluid_share.sum(axis=-1) * STEP_MM)
+    """Return the equivalent width of fluid in mm of profiles (..., samples), ratios to fluid; NaN where cut off.
+
+    The background is the darkest the profile gets beside the joint line (cortex), or cartilage where that is darker
+    still; only what lies between the two darkest places counts, so that oedema behind the cortex does not.
+    """
+    middle = profiles.shape[-1] // 2
+    near, far = profiles[..., : middle + 1], profiles[..., middle:]
+    index = np.arange(profiles.shape[-1])
+    first = np.argmin(near, axis=-1)[..., None]
+    last = (middle + np.argmin(far, axis=-1))[..., None]
+    background = np.minimum(
+        0.5 * (near.min(axis=-1) + far.min(axis=-1)), settings.fluid_background_csf_ratio
+    )[..., None]
+    between = (index >= first) & (index <= last)
+    share = np.where(between, (profiles - background) / (1.0 - background), 0.0)
+    return np.asarray(np.clip(share.sum(axis=-1) * STEP_MM, 0.0, None))
 
 
 def _profiles(joint: Joint, image: Image, settings: MeasureSettings, offset_mm: float) -> FloatArray:

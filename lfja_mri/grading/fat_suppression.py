@@ -51,7 +51,7 @@ def _fat_mask(scene: Scene) -> BoolArray | None:
     settings = scene.settings
     for plane in (Plane.AXIAL, Plane.SAGITTAL):
         for image in scene.study.of(plane, Contrast.T1):
-            zones = read_zones(scene.joint, image)
+            zones = read_zones(scene, image)
             muscle = zones.signal_zyx[zones.of(Zone.MUSCLE)]
             if len(muscle) >= settings.reference_least_points:
                 level = float(np.percentile(muscle, settings.muscle_percentile))

@@ -131,10 +131,10 @@ def _images(study: StudyImages, roles: Sequence[str]) -> list[Image]:
 
 
 def _source(image: Image, scene: Scene) -> Source | None:
-    coverage = coverage_of(scene.joint, image)
+    coverage = coverage_of(scene, image)
     if coverage < scene.settings.least_coverage_fraction:
         return None
-    zones = read_zones(scene.joint, image)
+    zones = read_zones(scene, image)
     reference = reference_of(image, zones, scene)
     if reference is None:
         return None
@@ -143,7 +143,7 @@ def _source(image: Image, scene: Scene) -> Source | None:
 
 
 def _best_coverage(scene: Scene) -> float:
-    return max((coverage_of(scene.joint, image) for image in scene.study.images), default=0.0)
+    return max((coverage_of(scene, image) for image in scene.study.images), default=0.0)
 
 
 def _why_no_source(tried: Sequence[Source], scene: Scene) -> Reason:
@@ -153,7 +153,7 @@ def _why_no_source(tried: Sequence[Source], scene: Scene) -> Reason:
     if not images:
         return Reason.NO_FAT_SUPPRESSED_SERIES
     least = scene.settings.least_coverage_fraction
-    covered = any(coverage_of(scene.joint, image) >= least for image in images)
+    covered = any(coverage_of(scene, image) >= least for image in images)
     return Reason.REFERENCE_TISSUE_NOT_FOUND if covered else Reason.INSUFFICIENT_COVERAGE
 
 
@@ -182,10 +182,10 @@ def _no_signal(reason: Reason) -> Numbers:
 
 def _signal_numbers(source: Source, scene: Scene) -> Numbers:
     """Measure with threshold and place as they are, and as far up and down as they are uncertain."""
-    middle = _oedema_values(source, source.ratio, scene.settings, 1.0)
+    middle = _oedema_values(source, source.ratio, scene, 1.0)
     spread = scene.settings.threshold_relative_uncertainty
-    others = [_oedema_values(source, source.ratio, scene.settings, 1.0 + sign * spread) for sign in (-1, 1)]
-    others += [_oedema_values(source, moved, scene.settings, 1.0) for moved in _moved_ratios(source, scene)]
+    others = [_oedema_values(source, source.ratio, scene, 1.0 + sign * spread) for sign in (-1, 1)]
+    others += [_oedema_values(source, moved, scene, 1.0) for moved in _moved_ratios(source, scene)]
     return Numbers(
         middle,
         {name: min(middle[name], *(other[name] for other in others)) for name in middle},
@@ -198,15 +198,13 @@ def _moved_ratios(source: Source, scene: Scene) -> list[ZoneSignal]:
     frame = scene.joint.frame
     step: FloatArray = frame.normal_lps * min(frame.uncertainty_mm, scene.settings.position_uncertainty_mm)
     return [
-        read_zones(scene.joint, source.image, sign * step).divided_by(source.reference.signal)
-        for sign in (-1, 1)
+        read_zones(scene, source.image, sign * step).divided_by(source.reference.signal) for sign in (-1, 1)
     ]
 
 
-def _oedema_values(
-    source: Source, ratio: ZoneSignal, settings: MeasureSettings, factor: float
-) -> dict[str, float]:
+def _oedema_values(source: Source, ratio: ZoneSignal, scene: Scene, factor: float) -> dict[str, float]:
     """Measure everything that rests on one threshold, moved by a factor."""
+    settings = scene.settings
     tissue = oedema.find_bright_tissue(ratio, _threshold(source.reference, settings) * factor, settings)
     perimeter = perimeter_fraction(tissue, settings.sector_bright_share)
     bone, soft = oedema.bone_mask(ratio), oedema.soft_tissue_mask(ratio)
@@ -217,7 +215,7 @@ def _oedema_values(
         "perimeter_fraction_max_slice": perimeter.max_slice,
         "soft_tissue_oedema_volume_mm3": oedema.volume_mm3(tissue, soft),
         "bone_oedema_volume_mm3": oedema.volume_mm3(tissue, bone),
-        "oedema_extent_mm": oedema.extent_mm(tissue),
+        "oedema_extent_mm": oedema.extent_mm(tissue, scene.from_capsule_mm),
         "oedema_signal_ratio": oedema.signal_ratio(tissue),
         "cyst_volume_mm3": tissue.cyst_volume_mm3,
         "bone_oedema_signal_ratio": oedema.signal_ratio(tissue, bone),

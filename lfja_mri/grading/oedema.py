@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from lfja_mri.config import MeasureSettings
 from lfja_mri.grading.sampling import ZoneSignal
-from lfja_mri.model import EXTENSION_TARGETS, BoolArray, Zone
+from lfja_mri.model import EXTENSION_TARGETS, BoolArray, FloatArray, Zone
 
 BONE = (
     Zone.SUPERIOR_PROCESS,
@@ -64,13 +64,9 @@ def _cysts(ratio: ZoneSignal, outside: BoolArray, settings: MeasureSettings) -> 
     return np.asarray(rim), float(volumes[large - 1].sum())
 
 
-def extent_mm(tissue: BrightTissue) -> float:
+def extent_mm(tissue: BrightTissue, from_capsule_mm: FloatArray) -> float:
     """Return how far connected bright tissue reaches from the capsule, in mm; 0 where there is none; higher is worse."""
-    inside = np.isin(tissue.ratio.zones.labels_zyx, [zone.code for zone in INSIDE_CAPSULE])
-    if not tissue.connected.any() or not inside.any():
-        return 0.0
-    distance = ndimage.distance_transform_edt(~inside, sampling=tissue.ratio.spacing_zyx_mm)
-    return float(distance[tissue.connected].max())
+    return float(from_capsule_mm[tissue.connected].max()) if tissue.connected.any() else 0.0
 
 
 def extension_volumes_mm3(tissue: BrightTissue) -> dict[str, float]:

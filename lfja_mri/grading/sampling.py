@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy import ndimage
 
 from lfja_mri.config import MeasureSettings
-from lfja_mri.geometry import sample
 from lfja_mri.model import BoolArray, FloatArray, Image, Joint, LevelMap, StudyImages, Zone, Zones
 
 
@@ -20,6 +20,24 @@ class Scene:
     study: StudyImages
     level_map: LevelMap
     settings: MeasureSettings
+
+    @cached_property
+    def zones(self) -> Zones:
+        """The joint's zones with planes no closer than the settings ask: slices are thicker still."""
+        zones = self.joint.zones
+        pitch_mm = float(np.linalg.norm(zones.voxel_to_lps[:3, 2]))
+        step = max(1, round(self.settings.zone_pitch_mm / pitch_mm))
+        affine = zones.voxel_to_lps.copy()
+        affine[:3, 2] *= step
+        labels, sectors = zones.labels_zyx[::step], zones.sectors_zyx[::step]
+        return Zones(labels, sectors, affine, zones.sector_count)
+
+    @cached_property
+    def from_capsule_mm(self) -> FloatArray:
+        """Distance of every zone voxel from joint space and capsule, in mm."""
+        inside = np.isin(self.zones.labels_zyx, [Zone.JOINT_SPACE.code, Zone.CAPSULE.code])
+        spacing_zyx = np.linalg.norm(self.zones.voxel_to_lps[:3, :3], axis=0)[::-1]
+        return np.asarray(ndimage.distance_transform_edt(~inside, sampling=spacing_zyx))
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,31 +85,55 @@ class ZoneSignal:
         return ZoneSignal(self.zones, self.signal_zyx / reference)
 
 
-def read_zones(joint: Joint, image: Image, moved_by_lps_mm: FloatArray | None = None) -> ZoneSignal:
-    """Read an image on the zones of a joint.
+def read_zones(scene: Scene, image: Image, moved_by_lps_mm: FloatArray | None = None) -> ZoneSignal:
+    """Read an image on the zones of a joint, linearly between voxels.
 
     Parameters
     ----------
-    joint
+    scene
         Zones in the reference frame, and how far the patient had moved in this image.
     image
         Any image of the study.
     moved_by_lps_mm
         A further displacement, shape (3,), to learn what an error of position does.
     """
-    zones = joint.zones
+    zones = scene.zones
+    shift = np.eye(4)
+    shift[:3, 3] = scene.joint.shift_of(image.key) + (0 if moved_by_lps_mm is None else moved_by_lps_mm)
+    to_image = image.volume.lps_to_voxel @ shift @ zones.voxel_to_lps
+    matrix_zyx, offset_zyx = to_image[2::-1, 2::-1], to_image[2::-1, 3]
+    shape = zones.labels_zyx.shape
+    signal = ndimage.affine_transform(
+        image.volume.values_zyx,
+        matrix_zyx,
+        offset=offset_zyx,
+        output_shape=shape,
+        output=np.float64,
+        order=1,
+        mode="nearest",
+    )
     wanted = (zones.labels_zyx != Zone.OUTSIDE.code) | (zones.sectors_zyx > 0)
-    shift = joint.shift_of(image.key) + (0 if moved_by_lps_mm is None else moved_by_lps_mm)
-    signal = np.full(zones.labels_zyx.shape, np.nan)
-    signal[wanted] = sample(image.volume, zones.points_lps_mm(wanted) + shift)
-    return ZoneSignal(zones, signal)
+    imaged = _inside(image.volume.values_zyx.shape, matrix_zyx, offset_zyx, shape)
+    return ZoneSignal(zones, np.where(wanted & imaged, signal, np.nan))
 
 
-def coverage_of(joint: Joint, image: Image) -> float:
+def _inside(
+    image_shape: tuple[int, ...], matrix_zyx: FloatArray, offset_zyx: FloatArray, shape: tuple[int, ...]
+) -> BoolArray:
+    """Return which voxels of a grid fall inside an image, to the outer faces of its voxels."""
+    plane, row, column = np.ogrid[tuple(slice(count) for count in shape)]
+    inside = np.ones(shape, dtype=bool)
+    for count, (by_plane, by_row, by_column), start in zip(image_shape, matrix_zyx, offset_zyx, strict=True):
+        index = by_plane * plane + by_row * row + by_column * column + start
+        inside &= (index >= -0.5) & (index <= count - 0.5)
+    return inside
+
+
+def coverage_of(scene: Scene, image: Image) -> float:
     """Return the share of joint space, capsule and perimeter that an image shows; higher is better, unit 1."""
-    if image.key in joint.coverage:
-        return float(joint.coverage[image.key])
-    read = read_zones(joint, image)
+    if image.key in scene.joint.coverage:
+        return float(scene.joint.coverage[image.key])
+    read = read_zones(scene, image)
     labels = read.zones.labels_zyx
     counted = np.isin(labels, [Zone.JOINT_SPACE.code, Zone.CAPSULE.code]) | (read.zones.sectors_zyx > 0)
     return float(read.imaged[counted].mean()) if counted.any() else 0.0

@@ -1,0 +1,111 @@
+"""Stored measurements come back exactly, explanations name what decided, sums refuse to guess."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from grading_joints import NORMAL, joint_with
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lfja_mri.errors import CheckError, InputError, Reason
+from lfja_mri.grading import (
+    explain,
+    judge,
+    load_rules,
+    measurements_from_json,
+    measurements_to_json,
+    plain_values,
+    summarise,
+)
+from lfja_mri.model import JointResult, Level, Missing, NotGraded, Side
+
+RULES = load_rules()
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 10))
+def test_round_trip_is_exact(low, fraction, width):
+    joint = joint_with(
+        perimeter_fraction=fraction,
+        effusion_width_mm=width,
+        cyst_volume_mm3=Missing(Reason.MEASURE_MISSING),
+        low={"perimeter_fraction": low},
+        reference={"csf": 812.25},
+        further={"bone_oedema_fraction": 0.1},
+    )
+    stored = json.loads(json.dumps(measurements_to_json([joint, NORMAL])))
+    assert measurements_from_json(stored) == (joint, NORMAL)
+    assert judge(measurements_from_json(stored)[0], RULES) == judge(joint, RULES)
+
+
+def test_other_version_is_refused_by_both_names():
+    stored = {**measurements_to_json([NORMAL]), "measurement_version": "0.3"}
+    with pytest.raises(CheckError, match=r"version 0\.3.*version 1"):
+        measurements_from_json(stored)
+
+
+@pytest.mark.parametrize(
+    "damage", [{}, {"measurement_version": "1"}, {"measurement_version": "1", "joints": [{}]}]
+)
+def test_damage_is_named(damage):
+    with pytest.raises(InputError):
+        measurements_from_json(damage)
+
+
+def test_plain_values_are_cells():
+    cells = plain_values(joint_with(effusion_width_mm=Missing(Reason.MEASURE_MISSING)))
+    assert cells["effusion_width_mm"] is None
+    assert cells["extension_mm3.foramen"] == 0.0
+
+
+def result_of(measurements, level=Level.L4_L5, side=Side.RIGHT):
+    return JointResult(level, side, judge(measurements, RULES), measurements)
+
+
+def test_explanation_sets_each_number_against_its_threshold():
+    text = explain(result_of(joint_with(perimeter_fraction=0.62)), RULES)
+    assert "L4-L5 right: grade 3" in text
+    assert "perimeter fraction at least 0.5: 0.62, met" in text
+    assert "extension targets at least 1: 0.00, not met" in text
+    assert "axial_t2_fs" in text
+    assert "grade 2" not in text
+
+
+def test_explanation_of_a_refusal_names_the_reason():
+    text = explain(result_of(joint_with(perimeter_fraction=Missing(Reason.FAT_SUPPRESSION_FAILED))), RULES)
+    assert "not graded (fat suppression failed" in text
+    assert "cannot be judged" in text
+    placed_nowhere = JointResult(Level.L1_L2, Side.LEFT, NotGraded(Reason.JOINT_NOT_FOUND))
+    assert explain(placed_nowhere, RULES) == "L1-L2 left: not graded (joint not found)."
+
+
+def study_with(grades):
+    levels = [Level.L1_L2, Level.L2_L3, Level.L3_L4, Level.L4_L5, Level.L5_S1]
+    keys = [(level, side) for level in levels for side in Side]
+    joints = {1: {"effusion_width_mm": 2.0}, 2: {"perimeter_fraction": 0.3}, 3: {"perimeter_fraction": 0.9}}
+    return [
+        result_of(replace(joint_with(**joints.get(grade, {})), level=level, side=side), level, side)
+        for (level, side), grade in zip(keys, grades, strict=True)
+    ]
+
+
+def test_sums_per_vertebra_and_study():
+    summary = summarise(study_with([0, 0, 0, 0, 1, 2, 3, 3, 0, 1]))
+    assert summary.total == 10
+    assert summary.joints_grade_2_or_more == 3
+    assert summary.worst_joint == "L4-L5 left"
+    assert summary.vertebra_sums == {"L2": 0, "L3": 3, "L4": 9, "L5": 7}
+    assert summary.row()["vertebra_sums"] == "L2=0;L3=3;L4=9;L5=7"
+
+
+def test_a_sum_with_a_hole_is_no_sum():
+    joints = study_with([0, 0, 0, 0, 1, 2, 3, 3, 0, 1])
+    joints[0] = JointResult(Level.L1_L2, Side.LEFT, NotGraded(Reason.INSUFFICIENT_COVERAGE))
+    summary = summarise(joints)
+    assert summary.total is None
+    assert summary.joints_graded == 9
+    assert summary.vertebra_sums["L2"] is None
+    assert summary.vertebra_sums["L3"] == 3
+    assert summarise([]).worst_joint is None

@@ -1,0 +1,121 @@
+"""What is measured on a toy joint is what was put there, whatever scanner looked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from grading_toy import JOINT, SETTINGS, Toy, axial, measured, sagittal
+
+from lfja_mri.errors import Reason
+from lfja_mri.grading import judge, load_rules
+from lfja_mri.model import Contrast, Graded, Missing, NotGraded, SeriesShift
+
+RULES = load_rules()
+
+
+@pytest.mark.parametrize("width_mm", [0.0, 0.5, 1.0, 1.5])
+@pytest.mark.parametrize("pixel_mm", [0.4, 0.8])
+def test_fluid_width_is_sub_voxel(width_mm, pixel_mm):
+    found = measured(axial(Toy(fluid_mm=width_mm), pixel_mm=pixel_mm)).effusion_width_mm
+    assert found == pytest.approx(width_mm, abs=0.2)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_perimeter_fraction_is_the_arc(share):
+    found = measured(axial(Toy(fluid_mm=1.5, arc_share=share))).perimeter_fraction
+    assert found == pytest.approx(share, abs=0.08)
+
+
+@pytest.mark.parametrize(
+    ("toy", "grade"),
+    [
+        (Toy(), 0),
+        (Toy(fluid_mm=0.4), 0),
+        (Toy(fluid_mm=1.8), 1),
+        (Toy(fluid_mm=1.8, arc_share=0.25), 2),
+        (Toy(fluid_mm=1.8, arc_share=0.8), 3),
+        (Toy(fluid_mm=1.8, arc_share=0.8, foramen_oedema=True), 4),
+    ],
+)
+@pytest.mark.parametrize("gain", [1.0, 0.2, 5.0])
+def test_grades_of_the_toy_whatever_the_gain(toy, grade, gain):
+    outcome = judge(measured(axial(replace(toy, gain=gain, noise=0.03))), RULES)
+    assert isinstance(outcome, Graded)
+    assert outcome.grade == grade
+    assert outcome.grade_low <= grade <= outcome.grade_high
+
+
+def test_extension_is_in_the_target_it_reaches():
+    joint = measured(axial(Toy(fluid_mm=1.8, arc_share=1.0, foramen_oedema=True)))
+    assert joint.extension_mm3["foramen"] > 100
+    assert joint.extension_mm3["pedicle"] == 0
+    assert joint.oedema_extent_mm > 6
+
+
+def test_a_cyst_is_reported_apart_and_is_not_perimeter():
+    joint = measured(axial(Toy(fluid_mm=1.5, cyst_mm=8.0), pitch_mm=3.0))
+    assert joint.cyst_volume_mm3 > 80
+    assert joint.perimeter_fraction < 0.1
+
+
+def test_failed_fat_suppression_is_refused_and_effusion_stays():
+    toy = Toy(fluid_mm=1.8, fat=0.8)
+    joint = measured(axial(toy), sagittal(toy, Contrast.T1, pitch_mm=3.0))
+    assert joint.fat_suppression == "failed"
+    assert joint.effusion_width_mm == pytest.approx(1.8, abs=0.25)
+    outcome = judge(joint, RULES)
+    assert isinstance(outcome, NotGraded)
+    assert outcome.reason is Reason.FAT_SUPPRESSION_FAILED
+
+
+def test_another_series_takes_over_where_fat_suppression_failed():
+    toy = Toy(fluid_mm=1.8, arc_share=0.8)
+    failed = axial(replace(toy, fat=0.8))
+    joint = measured(failed, sagittal(toy), sagittal(toy, Contrast.T1, pitch_mm=3.0))
+    assert "sagittal_stir" in joint.sources
+    assert joint.fat_suppression == "ok"
+
+
+def test_without_a_fat_suppressed_series_only_effusion_is_reported():
+    joint = measured(axial(Toy(fluid_mm=1.5), Contrast.T2))
+    assert joint.effusion_width_mm == pytest.approx(1.5, abs=0.2)
+    assert joint.perimeter_fraction == Missing(Reason.NO_FAT_SUPPRESSED_SERIES)
+    outcome = judge(joint, RULES)
+    assert isinstance(outcome, NotGraded)
+    assert outcome.reason is Reason.NO_FAT_SUPPRESSED_SERIES
+
+
+def test_a_moved_patient_is_followed_by_the_shift_of_the_series():
+    moved = axial(Toy(fluid_mm=1.5, arc_share=0.25, moved_mm=(3.0, -2.0, 1.0)))
+    shift = SeriesShift(moved.key, JOINT.frame.level, np.array([3.0, -2.0, 1.0]), 0.3, estimated=True)
+    followed = measured(moved, joint=replace(JOINT, shifts=(shift,)))
+    assert followed.effusion_width_mm == pytest.approx(1.5, abs=0.2)
+    assert followed.perimeter_fraction == pytest.approx(0.25, abs=0.08)
+
+
+def test_image_that_misses_the_joint_is_insufficient_coverage():
+    far = axial(Toy(moved_mm=(0.0, 0.0, 0.0)))
+    affine = far.volume.voxel_to_lps.copy()
+    affine[2, 3] += 40.0
+    outcome = judge(measured(replace(far, volume=replace(far.volume, voxel_to_lps=affine))), RULES)
+    assert isinstance(outcome, NotGraded)
+    assert outcome.reason is Reason.INSUFFICIENT_COVERAGE
+
+
+def test_interval_opens_near_a_threshold_and_closes_far_from_it():
+    near = judge(measured(axial(Toy(fluid_mm=1.05))), RULES)
+    far = judge(measured(axial(Toy(fluid_mm=1.8, arc_share=1.0))), RULES)
+    assert (near.grade_low, near.grade_high) == (0, 1)
+    assert (far.grade_low, far.grade_high) == (3, 3)
+
+
+def test_measuring_twice_gives_the_same_numbers():
+    image = axial(Toy(fluid_mm=1.2, arc_share=0.4, noise=0.05))
+    assert measured(image) == measured(image)
+
+
+def test_thresholds_live_in_the_settings():
+    blind = SETTINGS.model_copy(update={"oedema_csf_ratio": 2.0})
+    assert measured(axial(Toy(arc_share=1.0)), settings=blind).perimeter_fraction == 0.0
