@@ -106,10 +106,10 @@ def _draw_disc_outline(panel: Panel, disc: Disc) -> None:
 
 
 def _draw_joint_mark(panel: Panel, result: JointResult, level_map: LevelMap) -> None:
-    place = _place(result, level_map)
-    if place is None:
+    centre = place(result, level_map)
+    if centre is None:
         return
-    x, z = place[0], place[2]
+    x, z = centre[0], centre[2]
     outcome = result.outcome
     edge = "#ffffff" if result.joint is not None else "#cccccc"
     line = "solid" if result.joint is not None else "dashed"
@@ -129,7 +129,8 @@ def _draw_joint_mark(panel: Panel, result: JointResult, level_map: LevelMap) -> 
     )
 
 
-def _place(result: JointResult, level_map: LevelMap) -> FloatArray | None:
+def place(result: JointResult, level_map: LevelMap) -> FloatArray | None:
+    """Return a joint's centre in LPS mm, or where its disc says it should be, or None without a disc."""
     if result.joint is not None:
         return result.joint.frame.centre_lps_mm
     disc = level_map.disc(result.level)

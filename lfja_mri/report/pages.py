@@ -1,0 +1,231 @@
+"""Self-contained HTML pages: nothing is fetched, nothing is sent. Same input, same bytes.
+
+What other stages know (explanations, versions, tables) comes in as plain words; this module lays it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lfja_mri.model import (
+    Graded,
+    Image,
+    JointResult,
+    Level,
+    Measurements,
+    Missing,
+    Outcome,
+    Side,
+    StudyResult,
+)
+from lfja_mri.report import palette, schematic, views
+
+JointKey = tuple[Level, Side]
+MARK_CHOICES = (
+    ("agree", "agree"),
+    ("disagree", "disagree"),
+    ("other_grade", "other grade"),
+    ("exclude", "exclude"),
+)
+_MEASURES = (
+    ("perimeter_fraction", "bright share of the perimeter", "", 2),
+    ("perimeter_fraction_max_slice", "the same, worst slice", "", 2),
+    ("joint_signal_ratio", "joint signal / reference", "", 2),
+    ("effusion_width_mm", "effusion width", "mm", 1),
+    ("effusion_volume_mm3", "effusion volume", "mm\u00b3", 0),
+    ("soft_tissue_oedema_volume_mm3", "soft-tissue oedema", "mm\u00b3", 0),
+    ("bone_oedema_volume_mm3", "bone oedema", "mm\u00b3", 0),
+    ("oedema_extent_mm", "reach of the oedema", "mm", 1),
+    ("oedema_signal_ratio", "oedema signal / reference", "", 2),
+    ("cyst_volume_mm3", "cyst", "mm\u00b3", 0),
+    ("coverage_fraction", "imaged share of the joint", "", 2),
+)
+
+
+@dataclass(frozen=True)
+class About:
+    """What a page says of its origin; empty words are left out."""
+
+    tool_version: str
+    subject: str = ""
+    visit: str = ""
+    scale: str = ""
+    rules_digest: str = ""
+
+
+@dataclass(frozen=True)
+class MeasureRow:
+    """One line of a joint's table of measures."""
+
+    name: str
+    value: str
+    missing: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class JointCard:
+    """One joint as the page shows it."""
+
+    result: JointResult
+    views: tuple[views.View, ...]
+    explanation: str
+    measures: tuple[MeasureRow, ...]
+
+    @property
+    def anchor(self) -> str:
+        """Return the fragment that links to the joint."""
+        return schematic.anchor_of(self.result)
+
+    @property
+    def name(self) -> str:
+        """Return `L4-L5 right`."""
+        return palette.name_of(self.result)
+
+    @property
+    def level(self) -> str:
+        """Return the level's name."""
+        return self.result.level.value
+
+    @property
+    def side(self) -> str:
+        """Return the patient's side."""
+        return self.result.side.value
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return the grade or the refusal."""
+        return self.result.outcome
+
+    @property
+    def grade(self) -> str:
+        """Return the grade as a cell: empty where there is none."""
+        return str(self.outcome.grade) if isinstance(self.outcome, Graded) else ""
+
+    @property
+    def grade_words(self) -> str:
+        """Return the grade with its interval in words."""
+        return palette.grade_words(self.outcome).replace("_", " ")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Return every flag once."""
+        return palette.flags_of(self.result)
+
+
+def study_page(result: StudyResult, *, about: About, explanations: Mapping[JointKey, str]) -> str:
+    """Return the page of one graded study.
+
+    Parameters
+    ----------
+    result
+        The study with its images.
+    about
+        Version, scale, subject and visit.
+    explanations
+        Why each joint got its grade, with its numbers against the thresholds; the rule's words where absent.
+    """
+    cards = tuple(_card(joint, result.images, explanations) for joint in result.joints)
+    return _render(
+        "study.html.j2",
+        title=f"Lumbar facet joints of study {result.study_key}",
+        tool_version=about.tool_version,
+        facts=_facts(result, about),
+        spine=views.spine_view(result.level_map, result.images),
+        front=schematic.front_view(result),
+        grid=_grid(cards),
+        joints=cards,
+        outlines=_outline_key(),
+        series=[_series_row(image) for image in result.images],
+        rejections=result.rejections,
+        mark_choices=MARK_CHOICES,
+        study_identity={"study_key": result.study_key, "subject": about.subject, "visit": about.visit},
+    )
+
+
+def _facts(result: StudyResult, about: About) -> tuple[tuple[str, str], ...]:
+    level_map = result.level_map
+    graded = sum(isinstance(joint.outcome, Graded) for joint in result.joints)
+    return (
+        ("subject", about.subject),
+        ("visit", about.visit),
+        ("joints graded", f"{graded} of {len(result.joints)}"),
+        ("levels named by", level_map.numbering_basis.value.replace("_", " ") if level_map else "not found"),
+        ("spine flags", ", ".join(flag.replace("_", " ") for flag in level_map.flags) if level_map else ""),
+        ("scale", about.scale),
+        ("rules", about.rules_digest),
+    )
+
+
+def _card(joint: JointResult, images: Sequence[Image], explanations: Mapping[JointKey, str]) -> JointCard:
+    words = explanations.get((joint.level, joint.side)) or palette.because(joint.outcome)
+    measures = () if joint.measurements is None else _measure_rows(joint.measurements)
+    return JointCard(joint, views.joint_views(joint, images), words, measures)
+
+
+def _measure_rows(measurements: Measurements) -> tuple[MeasureRow, ...]:
+    rows = []
+    for key, name, unit, digits in _MEASURES:
+        value = getattr(measurements, key)
+        low, high = measurements.low.get(key), measurements.high.get(key)
+        interval = "" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
+        if isinstance(value, Missing):
+            rows.append(MeasureRow(name, "", value.reason.value.replace("_", " "), interval))
+        else:
+            rows.append(MeasureRow(name, f"{value:.{digits}f} {unit}".strip(), "", interval))
+    return tuple(rows)
+
+
+def _grid(cards: Sequence[JointCard]) -> list[tuple[str, JointCard | None, JointCard | None]]:
+    by_place = {(card.level, card.result.side): card for card in cards}
+    levels = dict.fromkeys(card.level for card in cards)
+    return [(level, by_place.get((level, Side.RIGHT)), by_place.get((level, Side.LEFT))) for level in levels]
+
+
+def _outline_key() -> list[dict[str, str]]:
+    outlines = [{"name": outline.name, "colour": outline.colour} for outline in palette.OUTLINES]
+    return [*outlines, {"name": "joint line", "colour": palette.JOINT_LINE_COLOUR}]
+
+
+def _series_row(image: Image) -> dict[str, str]:
+    spacing = image.volume.spacing_mm
+    return {
+        "key": image.key,
+        "role": str(image.role),
+        "planes": str(image.volume.values_zyx.shape[0]),
+        "pitch": f"{spacing[2]:.1f} mm",
+        "pixel": f"{spacing[0]:.2f} mm",
+        "confidence": f"{image.confidence:.2f}",
+        "evidence": "; ".join(image.evidence),
+    }
+
+
+def _grade_class(outcome: Outcome) -> str:
+    return f"g{min(outcome.grade, 4)}" if isinstance(outcome, Graded) else "gn"
+
+
+def _words(code: str) -> str:
+    return str(code).replace("_", " ")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"grade_class": _grade_class, "interval": palette.interval, "words": _words}
+    return environment
+
+
+def _render(template: str, **content: Any) -> str:
+    return _environment().get_template(template).render(disclaimer=palette.DISCLAIMER, **content)
