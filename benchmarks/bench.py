@@ -1,0 +1,154 @@
+"""Print speed and memory: paired in one run, medians and ratios, since machines are noisy.
+
+python -m benchmarks.bench [--studies 8] [--write docs/speed.md]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.rows import Row
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "sample_data" / "baseline"
+REAL = ROOT.parent / "shared" / "data" / "dicom" / "rsna-100206310"
+TOOL = [sys.executable, "-m", "lfja_mri"]
+REPEATS = 5
+
+
+def main() -> None:
+    """Run the benchmarks and print one table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--studies", type=int, default=8, help="studies of the scaling run")
+    parser.add_argument("--archive", type=int, default=1000, help="studies of the regrade run")
+    parser.add_argument("--write", type=Path, help="also write the table as Markdown")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [
+            *cold_start(),
+            *one_study(Path(folder)),
+            *scaling(Path(folder), asked.studies),
+            *regrading(Path(folder), asked.archive),
+        ]
+    lines = ["| figure | value | target | met | data |", "|---|---|---|---|---|"]
+    met = {True: "yes", False: "MISSED", None: "-"}
+    lines += [f"| {r.figure} | {r.value} | {r.target} | {met[r.met]} | {r.data} |" for r in rows]
+    print("\n".join(lines))
+    if asked.write:
+        head = f"# Speed and memory\n\nWritten by `make bench` on {os.cpu_count()} cores; medians of {REPEATS} runs.\n\n"
+        asked.write.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+def timed(command: Sequence[str], repeats: int = REPEATS) -> float:
+    """Return the median wall time of a command in seconds, after one run that is not counted."""
+    seconds = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        subprocess.run(command, capture_output=True, check=False)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[1:])
+
+
+def cold_start() -> list[Row]:
+    """Time the two commands that should feel instant."""
+    bare = timed([sys.executable, "-c", "pass"])
+    rows = []
+    for words, target in ((["--help"], 0.4), (["info"], None)):
+        seconds = timed([*TOOL, *words])
+        value = f"{seconds:.2f} s ({seconds / bare:.1f} x a bare interpreter)"
+        met = None if target is None else seconds < target
+        rows.append(Row(f"cold start of {words[0]}", value, f"< {target} s" if target else "-", met, "-"))
+    return rows
+
+
+def one_study(folder: Path) -> list[Row]:
+    """Grade one study end to end in a process of its own: wall time, stages, peak memory."""
+    study, data = (
+        (REAL, "real: RSNA 100206310, 96 slices") if REAL.is_dir() else (SAMPLE, "synthetic: sample case")
+    )
+    out = folder / "one"
+    seconds = timed([*TOOL, "grade", str(study), "--out", str(out), "--force", "--quiet"], repeats=3)
+    bare = timed(
+        [*TOOL, "grade", str(study), "--out", str(out), "--force", "--quiet", "--no-pictures"], repeats=3
+    )
+    record = json.loads(next((out / "studies").glob("*/run.json")).read_text())
+    peak = json.loads((out / "run.json").read_text())["peak_memory_mib"]
+    stages = ", ".join(f"{name} {value:.1f} s" for name, value in sorted(record["timings_s"].items()))
+    return [
+        Row("one study without pictures", f"{bare:.1f} s ({stages})", "<= 10 s", bare <= 10, data),
+        Row("one study with pictures and pages", f"{seconds:.1f} s", "-", None, data),
+        Row("peak memory", f"{peak} MiB", "<= 1024 MiB", peak <= 1024, data),
+    ]
+
+
+def scaling(folder: Path, count: int) -> list[Row]:
+    """Grade copies of one study, told apart by their UID, with one process and with two."""
+    studies = folder / "many"
+    for number in range(count):
+        copy_study(SAMPLE, studies / f"{number:03d}", number)
+    seconds = {}
+    for jobs in (1, 2):
+        command = [*TOOL, "grade", str(studies), "--out", str(folder / f"jobs{jobs}"), "--jobs", str(jobs)]
+        start = time.perf_counter()
+        subprocess.run(
+            [*command, "--quiet", "--no-pictures", "--timeout", "600"], capture_output=True, check=False
+        )
+        seconds[jobs] = time.perf_counter() - start
+    efficiency = seconds[1] / (2 * seconds[2])
+    same = (folder / "jobs1/grades.csv").read_bytes() == (folder / "jobs2/grades.csv").read_bytes()
+    data = f"synthetic: {count} copies of the sample case"
+    return [
+        Row(
+            "two processes against one, efficiency",
+            f"{efficiency:.2f} ({seconds[1]:.0f} s to {seconds[2]:.0f} s)",
+            ">= 0.9",
+            efficiency >= 0.9,
+            data,
+        ),
+        Row("same bytes whatever --jobs", "yes" if same else "no", "yes", same, data),
+    ]
+
+
+def copy_study(source: Path, target: Path, number: int) -> None:
+    """Copy a study under another StudyInstanceUID."""
+    import pydicom
+
+    target.mkdir(parents=True)
+    for path in sorted(source.rglob("*.dcm")):
+        header = pydicom.dcmread(path)
+        header.StudyInstanceUID = f"{header.StudyInstanceUID}.{number + 1}"[:64]
+        header.save_as(target / path.name)
+
+
+def regrading(folder: Path, count: int) -> list[Row]:
+    """Regrade an archive of many studies."""
+    done = next((folder / "jobs1" / "studies").glob("*"))
+    archive = folder / "archive" / "studies"
+    for number in range(count):
+        copy = archive / f"{number:012x}"
+        copy.mkdir(parents=True)
+        for name in ("grades.csv", "measurements.json", "run.json"):
+            shutil.copy(done / name, copy / name)
+    seconds = timed([*TOOL, "regrade", str(folder / "archive"), "--out", str(folder / "re.csv")], repeats=3)
+    value = f"{seconds:.1f} s"
+    return [
+        Row(
+            f"regrade of {count} studies", value, "< 5 s", seconds < 5, "synthetic: copies of the sample case"
+        )
+    ]
+
+
+if __name__ == "__main__":
+    main()
