@@ -1,0 +1,76 @@
+"""The tissue map of a person at a visit: one coarse lattice of the whole block, one fine lattice per graded level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from lfja_mri.phantom.body import build_curves, paint_body
+from lfja_mri.phantom.bones import paint_bones
+from lfja_mri.phantom.canal import paint_canal, paint_sleeve
+from lfja_mri.phantom.findings import Finding, JointKey
+from lfja_mri.phantom.joints import paint_joints
+from lfja_mri.phantom.person import Person
+from lfja_mri.phantom.recipe import Definition
+from lfja_mri.phantom.tissue import Lattice
+from lfja_mri.phantom.truth import JointTruth, judge_joint
+
+BLOCK_LOW_MM = np.array([-100.0, -105.0, -72.0])
+BLOCK_HIGH_MM = np.array([100.0, 112.0, 55.0])
+FINE_LOW_MM = np.array([-37.0, -36.0, -22.0])
+FINE_HIGH_MM = np.array([37.0, 22.0, 22.0])
+
+
+class Detail(Enum):
+    """Voxel edges (mm) of the coarse and the fine lattice."""
+
+    FULL = (0.9, 0.45)
+    QUICK = (1.3, 0.6)
+
+
+@dataclass(frozen=True, eq=False)
+class TissueMap:
+    """The lattices of one visit and the truth counted on the fine ones."""
+
+    coarse: Lattice
+    fine: tuple[Lattice, ...]
+    joints: tuple[JointTruth, ...]
+
+
+def build_tissue_map(
+    person: Person, findings: Mapping[JointKey, Finding], definition: Definition, detail: Detail
+) -> TissueMap:
+    """Paint a person and judge every graded joint."""
+    coarse_mm, fine_mm = detail.value
+    curves = build_curves(person)
+    fluid = {key: finding.fluid_width_mm for key, finding in findings.items()}
+
+    def painted(lattice: Lattice) -> Lattice:
+        paint_body(lattice, person, curves)
+        paint_sleeve(lattice, person, curves)
+        paint_bones(lattice, person, fluid)
+        paint_canal(lattice, person, curves)
+        paint_joints(lattice, person, findings)
+        return lattice
+
+    fine, truths = [], []
+    levels = dict.fromkeys(joint.level for joint in person.spine.graded_joints())
+    for level in levels:
+        joints = [joint for joint in person.spine.graded_joints() if joint.level == level]
+        middle = np.mean([joint.frame.origin for joint in joints], axis=0)
+        lattice = painted(Lattice.between(middle + FINE_LOW_MM, middle + FINE_HIGH_MM, fine_mm))
+        fine.append(lattice)
+        for joint in joints:
+            truth = judge_joint(lattice, joint, person, findings, definition)
+            if truth is not None:
+                truths.append(truth)
+    centres = np.array([disc.frame.origin for disc in person.spine.discs if disc.level is not None])
+    low, high = centres.min(axis=0), centres.max(axis=0)
+    middle = 0.5 * (low + high)
+    block_low = np.array([middle[0], middle[1], low[2]]) + BLOCK_LOW_MM
+    block_high = np.array([middle[0], middle[1], high[2]]) + BLOCK_HIGH_MM
+    coarse = painted(Lattice.between(block_low, block_high, coarse_mm))
+    return TissueMap(coarse, tuple(fine), tuple(truths))

@@ -1,0 +1,186 @@
+"""Inside and around a facet joint: cartilage, fluid, capsule, oedema and where it spreads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lfja_mri.model import BoolArray, FloatArray, ImageArray, Zone
+from lfja_mri.phantom.bones import half_gap_mm, joint_coordinates, joint_point, pedicle_ends
+from lfja_mri.phantom.findings import Finding, JointKey
+from lfja_mri.phantom.person import JointShape, Person, VertebraShape, stream
+from lfja_mri.phantom.shapes import capsule, ellipsoid
+from lfja_mri.phantom.tissue import (
+    OEDEMA_HOSTS,
+    Frame,
+    Lattice,
+    Local,
+    Part,
+    Tissue,
+    Window,
+    is_one_of,
+)
+
+BONES = (Tissue.CORTEX, Tissue.MARROW, Tissue.SACRAL_MARROW)
+PERIMETER_RADIUS_MM = 4.0
+JOINT_MARGIN_MM = 14.0
+LEAST_REACH_MM = 0.6
+
+
+def joint_window(lattice: Lattice, joint: JointShape, margin_mm: float = JOINT_MARGIN_MM) -> Window | None:
+    """Return the part of a lattice around a joint."""
+    half = 0.5 * max(joint.length_mm, joint.height_mm)
+    return lattice.window_around(joint.frame.origin, half + margin_mm)
+
+
+def rim(local: Local, joint: JointShape) -> ImageArray:
+    """Radius within the joint plane: 1 at the edge of the joint space."""
+    along, _, height = local
+    return np.asarray(
+        np.hypot(along / np.float32(0.5 * joint.length_mm), height / np.float32(0.5 * joint.height_mm)),
+        dtype=np.float32,
+    )
+
+
+def perimeter_distance(local: Local, joint: JointShape, half_gap: float) -> ImageArray:
+    """Distance (mm) from the joint space in the cut across the joint's height."""
+    along, across, _ = local
+    outside = np.maximum(np.abs(along) - np.float32(0.5 * joint.length_mm), 0)
+    return np.asarray(np.hypot(outside, np.maximum(np.abs(across) - np.float32(half_gap), 0)), dtype=np.float32)
+
+
+def perimeter_position(local: Local, joint: JointShape) -> ImageArray:
+    """Place on the perimeter, 0-1 by its length.
+
+    It runs along the superior process to the posterolateral tip, round it, back along the inferior process and round
+    the anteromedial tip.
+    """
+    along, across, _ = local
+    half, arc = np.float32(0.5 * joint.length_mm), np.float32(np.pi * PERIMETER_RADIUS_MM)
+    angle = np.arctan2(across, np.abs(along) - half) / np.float32(np.pi)  # +1/2 towards the superior process
+    tip = 2 * half + arc * np.clip(0.5 - angle, 0, 1)
+    medial = 4 * half + arc + arc * np.clip(0.5 + angle, 0, 1)
+    straight = np.where(across > 0, half + along, 3 * half + arc - along)
+    place = np.where(along > half, tip, np.where(along < -half, medial, straight))
+    return np.asarray(place / (4 * half + 2 * arc) % 1.0, dtype=np.float32)
+
+
+def paint_joints(lattice: Lattice, person: Person, findings: Mapping[JointKey, Finding]) -> None:
+    """Paint every joint, first what is inside the capsule, then what surrounds it."""
+    healthy = Finding(fluid_width_mm=0.0)
+    for joint in person.spine.joints:
+        finding = findings.get((joint.level, joint.side), healthy)
+        window = joint_window(lattice, joint)
+        if window is None:
+            continue
+        local = joint_coordinates(window, joint)
+        half_gap = half_gap_mm(joint, {(joint.level, joint.side): finding.fluid_width_mm})
+        _paint_inside(window, local, joint, finding, half_gap)
+        if finding.perimeter_share > 0:
+            grain = stream(person.seed, f"grain{joint.level}{joint.side}")
+            _paint_oedema(window, local, joint, finding, half_gap, grain)
+            for target in finding.extension:
+                _paint_extension(lattice, person, joint, finding, Zone(target))
+
+
+def _paint_inside(
+    window: Window, local: Local, joint: JointShape, finding: Finding, half_gap: float
+) -> None:
+    along, across, height = local
+    edge = rim(local, joint)
+    thick = np.abs(across)
+    bone = is_one_of(window.tissue, BONES)
+    capsule_band = (edge < 1.32) & (thick < half_gap + joint.capsule_mm)
+    window.put(capsule_band & ~bone, Tissue.LIGAMENT)
+    if finding.recess_mm > 0:
+        _paint_recess(window, local, joint, finding)
+    inflamed = (edge >= 1) & (edge < 1.0 + 0.22 * finding.synovitis) & (thick < half_gap + 0.5)
+    if finding.synovitis > 0:
+        window.put(inflamed & ~is_one_of(window.tissue, (*BONES, Tissue.JOINT_FLUID)), Tissue.SYNOVIUM)
+    space = (edge < 1) & (thick < half_gap)
+    window.put(space, Tissue.CARTILAGE, Part.OTHER)
+    taper = np.clip((1 - edge) / 0.12, 0, 1)
+    window.put(space & (thick < 0.5 * finding.fluid_width_mm * taper), Tissue.JOINT_FLUID, Part.OTHER)
+
+
+def _paint_recess(window: Window, local: Local, joint: JointShape, finding: Finding) -> None:
+    """Fluid that bulges the capsule at the posterolateral tip, walled by it."""
+    along, across, height = local
+    at = 0.5 * joint.length_mm + 0.3
+    moved = (along - np.float32(at), across + np.float32(0.6), height + np.float32(1.0))
+    outline = ellipsoid(moved, (finding.recess_mm, 0.6 * finding.recess_mm + 0.8, 0.32 * joint.height_mm))
+    free = ~is_one_of(window.tissue, BONES)
+    window.put((outline < 0.9) & free, Tissue.LIGAMENT)
+    window.put((outline < 0) & free, Tissue.JOINT_FLUID)
+
+
+def _paint_oedema(
+    window: Window,
+    local: Local,
+    joint: JointShape,
+    finding: Finding,
+    half_gap: float,
+    grain: np.random.Generator,
+) -> None:
+    """Oedema around the wished share of the perimeter; bone surfaces and fluids keep their signal."""
+    distance = perimeter_distance(local, joint, half_gap)
+    place = perimeter_position(local, joint)
+    apart = np.abs((place - finding.perimeter_middle + 0.5) % 1.0 - 0.5)
+    wave = grain.uniform(0, 2 * np.pi, 2)
+    ripple = 0.6 * np.sin(14 * place + wave[0]) + 0.4 * np.sin(local[2] / 2.5 + wave[1])
+    reach = finding.reach_mm + ripple
+    touched = (apart < 0.5 * finding.perimeter_share) & (distance > LEAST_REACH_MM) & (distance < reach)
+    touched &= np.abs(local[2]) < 0.5 * joint.height_mm + 0.5
+    _soak(window, touched, finding.strength)
+
+
+def _soak(window: Window, mask: BoolArray, strength: float) -> None:
+    """Add oedema where a mask meets tissue that can hold it."""
+    mask = mask & is_one_of(window.tissue, OEDEMA_HOSTS)
+    window.oedema[mask] = np.maximum(window.oedema[mask], np.uint8(round(255 * strength)))
+
+
+def _paint_extension(
+    lattice: Lattice, person: Person, joint: JointShape, finding: Finding, target: Zone
+) -> None:
+    """Lead oedema from the joint into one of the five targets."""
+    lower = person.spine.vertebrae[joint.disc]
+    start, end, radius, part = _path(person, joint, lower, target)
+    window = lattice.window_around(np.array([start, end]), radius + 2)
+    if window is None:
+        return
+    frame = Frame(np.zeros(3), np.eye(3))
+    rod = capsule(window.local(frame), start, end, (radius * 0.8, radius)) < 0
+    bridge = (Part.SUPERIOR_PROCESS,) if target in (Zone.PEDICLE, Zone.VERTEBRAL_BODY, Zone.TRANSVERSE_PROCESS) else ()
+    if target is Zone.VERTEBRAL_BODY:
+        bridge = (*bridge, Part.PEDICLE)
+    _soak(window, rod & is_one_of(window.part, (part, *bridge)), finding.strength)
+
+
+def _path(
+    person: Person, joint: JointShape, lower: VertebraShape, target: Zone
+) -> tuple[FloatArray, FloatArray, float, Part]:
+    """Start, end, radius and part that oedema runs along to a target."""
+    thick = joint.process_thickness_mm
+    front, back = pedicle_ends(lower, joint.side)
+    foot = joint_point(joint, 0.0, 0.5 * thick, -0.3 * joint.height_mm)
+    sign = joint.side.lateral_sign
+    disc = person.spine.discs[joint.disc]
+    if target is Zone.PEDICLE:
+        return foot, lower.frame.to_lps(0.5 * (front + back)), 5.5, Part.PEDICLE
+    if target is Zone.VERTEBRAL_BODY:
+        deep = front + np.array([7.0, -sign * 1.0, 0.0])
+        body = Part.SACRUM if lower.sacral else Part.BODY
+        return foot, lower.frame.to_lps(deep), 6.0, body
+    if target is Zone.TRANSVERSE_PROCESS:
+        out = back + np.array([0.0, sign * 13.0, 0.0])
+        part = Part.SACRUM if lower.sacral else Part.TRANSVERSE_PROCESS
+        return foot, lower.frame.to_lps(out), 5.0, part
+    if target is Zone.FORAMEN:
+        ahead = disc.frame.axes[0] * 10 + disc.frame.axes[2] * 4
+        start = joint_point(joint, -0.2 * joint.length_mm, thick, 0.0)
+        return start, start + ahead, 5.5, Part.FORAMEN
+    tip = joint_point(joint, -0.5 * joint.length_mm, 0.0, 0.0)
+    inward = -disc.frame.axes[0] * 5 - disc.frame.axes[1] * sign * 9
+    return tip, tip + inward, 5.0, Part.FLAVUM

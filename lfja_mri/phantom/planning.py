@@ -1,0 +1,173 @@
+"""Where the technologist puts the slices, and what is set on the scanner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lfja_mri.geometry import grid_affine
+from lfja_mri.model import FloatArray
+from lfja_mri.phantom.person import Person, stream
+from lfja_mri.phantom.recipe import BaseNumbers, Quality, Range, Recipe
+from lfja_mri.phantom.signal import Sequence
+
+NOISE_SHARE = {Quality.GOOD: 0.012, Quality.FAIR: 0.022, Quality.POOR: 0.04}
+ACQUIRED_MM = {Quality.GOOD: (0.6, 0.8), Quality.FAIR: (0.75, 0.95), Quality.POOR: (0.9, 1.2)}
+SAGITTAL_PITCH_MM: Range = (3.6, 4.6)
+AXIAL_PITCH_MM: Range = (3.5, 4.4)
+SAGITTAL_FIELD_MM: Range = (250.0, 280.0)
+AXIAL_FIELD_MM: Range = (165.0, 195.0)
+
+
+@dataclass(frozen=True, eq=False)
+class StackPlan:
+    """One stack of parallel planes: grid of its voxel centres."""
+
+    voxel_to_lps: FloatArray
+    shape_zyx: tuple[int, int, int]
+    thickness_mm: float
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesPlan:
+    """One series: sequence, stacks, sharpness, noise, and how the patient has moved since the reference series.
+
+    `shift_lps_mm` is added to a point at rest to find it in this series; `bend_mm_per_mm` tilts that shift along z
+    about `bend_centre_z_mm`.
+    """
+
+    name: str
+    number: int
+    sequence: Sequence
+    stacks: tuple[StackPlan, ...]
+    acquired_mm: tuple[float, float]
+    noise_share: float
+    quality: Quality
+    shift_lps_mm: FloatArray
+    bend_mm_per_mm: FloatArray
+    bend_centre_z_mm: float
+
+    def moved(self, points_lps_mm: FloatArray) -> FloatArray:
+        """Where points at rest lie in this series."""
+        points = np.asarray(points_lps_mm, dtype=np.float64)
+        rise = points[..., 2:3] - self.bend_centre_z_mm
+        return points + self.shift_lps_mm + rise * self.bend_mm_per_mm
+
+
+def plan_series(
+    person: Person, recipe: Recipe, base: BaseNumbers, names: tuple[str, ...], visit: str
+) -> tuple[SeriesPlan, ...]:
+    """Plan every series of a study, in the recipe's order."""
+    setup = stream(person.seed, f"scanner{visit}")
+    quality = Quality(str(setup.choice([q.value for q in recipe.quality])))
+    field = float(setup.choice(recipe.field_strength_t))
+    angled = recipe.axial_plan == "per_disc" or (recipe.axial_plan == "mixed" and setup.random() < 0.5)
+    plans = []
+    for number, name in enumerate(recipe.series, start=1):
+        if name in names:
+            rng = stream(person.seed, f"series{visit}{name}")
+            plans.append(_plan(person, recipe, base, name, number, quality, field, rng, angled=angled))
+    return tuple(plans)
+
+
+def _plan(
+    person: Person,
+    recipe: Recipe,
+    base: BaseNumbers,
+    name: str,
+    number: int,
+    quality: Quality,
+    field: float,
+    rng: np.random.Generator,
+    *,
+    angled: bool,
+) -> SeriesPlan:
+    numbers = base.sequences[name]
+    inversion = numbers.ti_3t_ms if field > 2 else numbers.ti_1_5t_ms
+    sequence = Sequence(
+        name,
+        tr_ms=round(float(rng.uniform(*numbers.tr_ms))),
+        te_ms=round(float(rng.uniform(*numbers.te_ms)), 1),
+        ti_ms=None if inversion is None else round(float(rng.uniform(*inversion))),
+        field_strength_t=field,
+        fat_suppressed=numbers.fat_suppressed,
+        contrast_agent=numbers.contrast_agent,
+        dixon=numbers.dixon,
+    )
+    sagittal = name.startswith("sagittal")
+    geometry = stream(person.seed, f"geometry{'sagittal' if sagittal else 'axial'}")
+    stacks = _sagittal(person, recipe, geometry) if sagittal else _axial(person, recipe, geometry, angled=angled)
+    shift, bend = _motion(recipe.motion_mm, rng, number)
+    centre_z = float(np.mean([d.frame.origin[2] for d in person.spine.discs if d.level is not None]))
+    noise = NOISE_SHARE[quality] * (1.35 if sequence.ti_ms is not None else 1.0)
+    return SeriesPlan(
+        name, number, sequence, stacks, ACQUIRED_MM[quality], noise, quality, shift, bend, centre_z
+    )
+
+
+def _motion(span_mm: Range, rng: np.random.Generator, number: int) -> tuple[FloatArray, FloatArray]:
+    """Draw how far the patient has moved since the first series, mostly along z and y."""
+    size = rng.uniform(*span_mm)
+    way = rng.normal(0, [0.5, 0.8, 1.0])
+    bend = rng.normal(0, 0.004, 3) * [1, 1, 0]
+    if number == 1:
+        return np.zeros(3), np.zeros(3)
+    return np.asarray(size * way / np.linalg.norm(way)), np.asarray(bend * min(size, 1.0))
+
+
+def _sagittal(person: Person, recipe: Recipe, rng: np.random.Generator) -> tuple[StackPlan, ...]:
+    discs = [disc for disc in person.spine.discs if disc.level is not None]
+    centre = np.mean([disc.frame.origin for disc in discs], axis=0)
+    left = np.mean([disc.frame.axes[1] for disc in discs], axis=0)
+    left /= np.linalg.norm(left)
+    pitch = round(float(rng.uniform(*SAGITTAL_PITCH_MM)), 2)
+    field = float(rng.uniform(*SAGITTAL_FIELD_MM))
+    count = recipe.sagittal_slices or int(rng.integers(15, 20))
+    matrix = recipe.matrix or int(rng.choice([320, 384, 448]))
+    down = np.array([0.0, 0.0, -1.0]) + left[2] * left
+    down /= np.linalg.norm(down)
+    row = np.cross(left, down)  # towards the back
+    row /= np.linalg.norm(row)
+    pixel = field / matrix
+    middle = centre + row * 8.0 + left * rng.normal(0, 1.5) + np.array([0, 0, rng.normal(-4, 4)])
+    return (_stack(middle, np.stack([row, down, np.cross(row, down)]), (pixel, pixel, pitch), (count, matrix, matrix)),)
+
+
+def _axial(person: Person, recipe: Recipe, rng: np.random.Generator, *, angled: bool) -> tuple[StackPlan, ...]:
+    discs = [disc for disc in person.spine.discs if disc.level is not None]
+    pitch = round(float(rng.uniform(*AXIAL_PITCH_MM)), 2)
+    field = float(rng.uniform(*AXIAL_FIELD_MM))
+    matrix = recipe.matrix or int(rng.choice([256, 320, 384]))
+    per_disc = recipe.axial_slices_per_disc or int(rng.integers(7, 10))
+    pixel = field / matrix
+    if angled:
+        return tuple(
+            _axial_stack(d.frame.origin - 3.0 * d.frame.axes[2], d.frame.axes, pixel, pitch, per_disc, matrix)
+            for d in discs
+        )
+    tilt = np.mean([disc.frame.axes[2] for disc in discs], axis=0)
+    tilt /= np.linalg.norm(tilt)
+    centre = np.mean([disc.frame.origin for disc in discs], axis=0)
+    left = discs[2].frame.axes[1]
+    axes = np.stack([np.cross(left, tilt), left, tilt])
+    span = float(np.linalg.norm(discs[0].frame.origin - discs[-1].frame.origin)) + 50.0
+    return (_axial_stack(centre, axes, pixel, pitch, int(span / pitch), matrix),)
+
+
+def _axial_stack(
+    centre: FloatArray, axes: FloatArray, pixel: float, pitch: float, count: int, matrix: int
+) -> StackPlan:
+    anterior, left, up = axes
+    row = left - (left @ up) * up
+    row /= np.linalg.norm(row)
+    down = np.cross(up, row)  # towards the back
+    return _stack(centre - 28.0 * anterior, np.stack([row, down, up]), (pixel, pixel, pitch), (count, matrix, matrix))
+
+
+def _stack(
+    middle: FloatArray, axes: FloatArray, spacing: tuple[float, float, float], shape: tuple[int, int, int]
+) -> StackPlan:
+    half = 0.5 * (np.array(shape[::-1]) - 1) * np.array(spacing)
+    origin = middle - half @ axes
+    return StackPlan(grid_affine(origin, axes, np.array(spacing)), shape, round(spacing[2] * 0.9, 2))

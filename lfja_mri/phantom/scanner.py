@@ -1,0 +1,164 @@
+"""From tissue maps to pixels: signal, slice profile, sharpness, coil shading, noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from lfja_mri.model import FloatArray, ImageArray
+from lfja_mri.phantom.anatomy import TissueMap
+from lfja_mri.phantom.body import world_noise
+from lfja_mri.phantom.person import Person, stream
+from lfja_mri.phantom.planning import SeriesPlan, StackPlan
+from lfja_mri.phantom.signal import SignalTables
+from lfja_mri.phantom.tissue import Lattice
+
+CSF_VALUE = 900.0
+PROFILE = ((-0.42, 0.14), (-0.21, 0.23), (0.0, 0.26), (0.21, 0.23), (0.42, 0.14))
+OUTSIDE = -1.0
+FWHM_TO_SIGMA = 0.4247
+COIL_DEPTH_MM = 95.0
+
+
+@dataclass(frozen=True, eq=False)
+class TexturedMap:
+    """A tissue map with the grain of its tissues, shared by all series of a visit."""
+
+    tissues: TissueMap
+    grain: tuple[ImageArray, ...]
+
+    @property
+    def lattices(self) -> tuple[Lattice, ...]:
+        """The coarse lattice first, then the fine ones."""
+        return (self.tissues.coarse, *self.tissues.fine)
+
+
+def textured(tissues: TissueMap, person: Person) -> TexturedMap:
+    """Draw the grain of every lattice."""
+    lattices = (tissues.coarse, *tissues.fine)
+    return TexturedMap(tissues, tuple(world_noise(person.seed, "grain", lattice) for lattice in lattices))
+
+
+def signal_volume(lattice: Lattice, grain: ImageArray, tables: SignalTables, residual_fat: float) -> ImageArray:
+    """Signal at every voxel of a lattice before the scanner blurs it."""
+    plain = tables.water + residual_fat * tables.fat
+    signal = plain[lattice.tissue_zyx]
+    signal *= 1 + np.clip(grain, -2.5, 2.5) * tables.texture[lattice.tissue_zyx]
+    soaked = lattice.oedema_zyx > 0
+    share = lattice.oedema_zyx[soaked].astype(np.float32) / np.float32(255)
+    signal[soaked] = (1 - share) * signal[soaked] + share * np.float32(tables.oedema)
+    return np.maximum(signal, 0)
+
+
+def acquire(
+    world: TexturedMap, plan: SeriesPlan, tables: SignalTables, residual_fat: float, person: Person, visit: str
+) -> tuple[ImageArray, ...]:
+    """Return the pixels of each stack of a series, as whole numbers in float32."""
+    signals = [
+        signal_volume(lattice, grain, tables, residual_fat)
+        for lattice, grain in zip(world.lattices, world.grain, strict=True)
+    ]
+    rng = stream(person.seed, f"noise{visit}{plan.name}")
+    scale = CSF_VALUE / float(max(tables.water.max(), tables.oedema, 1e-6))
+    if plan.sequence.ti_ms is None and plan.sequence.te_ms < 30:
+        scale = CSF_VALUE / float((tables.water + tables.fat).max())
+    stacks = []
+    for stack in plan.stacks:
+        clean = np.zeros(stack.shape_zyx, dtype=np.float32)
+        for offset, weight in PROFILE:
+            clean += np.float32(weight) * _sampled(world.lattices, signals, plan, stack, offset)
+        clean = _blurred(clean, stack, plan) * _shading(stack, world.tissues.coarse, plan, rng)
+        stacks.append(_noisy(clean * np.float32(scale), CSF_VALUE * plan.noise_share, rng))
+    return tuple(stacks)
+
+
+def _sampled(
+    lattices: tuple[Lattice, ...],
+    signals: list[ImageArray],
+    plan: SeriesPlan,
+    stack: StackPlan,
+    offset: float,
+) -> ImageArray:
+    """Read the signal on one sub-plane of every slice; fine lattices win where they reach."""
+    affine = stack.voxel_to_lps.copy()
+    normal = affine[:3, 2] / np.linalg.norm(affine[:3, 2])
+    affine[:3, 3] += normal * offset * stack.thickness_mm
+    to_rest = _series_to_rest(plan)
+    affine = to_rest @ affine
+    result = np.zeros(stack.shape_zyx, dtype=np.float32)
+    for number, (lattice, signal) in enumerate(zip(lattices, signals, strict=True)):
+        box = _reached(lattice, affine, stack.shape_zyx) if number else tuple(slice(0, n) for n in stack.shape_zyx)
+        if box is None:
+            continue
+        start = np.array([s.start for s in box], dtype=np.float64)
+        shape = tuple(s.stop - s.start for s in box)
+        matrix = affine[:3, :3][::-1, ::-1] / lattice.step_mm
+        origin = (affine[:3, 3] - lattice.low_mm)[::-1] / lattice.step_mm + matrix @ start
+        values = ndimage.affine_transform(
+            signal, matrix, origin, output_shape=shape, order=1, mode="constant", cval=OUTSIDE, prefilter=False
+        )
+        view = result[box]
+        np.copyto(view, values, where=values >= 0)
+    return result
+
+
+def _series_to_rest(plan: SeriesPlan) -> FloatArray:
+    """4x4 map from a place in the series to the same tissue at rest."""
+    forward = np.eye(4)
+    forward[:3, 2] += plan.bend_mm_per_mm
+    forward[:3, 3] = plan.shift_lps_mm - plan.bend_centre_z_mm * plan.bend_mm_per_mm
+    return np.asarray(np.linalg.inv(forward))
+
+
+def _reached(
+    lattice: Lattice, affine: FloatArray, shape: tuple[int, int, int]
+) -> tuple[slice, slice, slice] | None:
+    """The box of (plane, row, column) indices that may meet a lattice."""
+    low, high = lattice.low_mm, lattice.high_mm
+    corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
+    index = (corners - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T
+    first = np.maximum(np.floor(index.min(axis=0)[::-1]).astype(int), 0)
+    last = np.minimum(np.ceil(index.max(axis=0)[::-1]).astype(int) + 1, shape)
+    if np.any(last <= first):
+        return None
+    planes, rows, columns = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    return planes, rows, columns
+
+
+def _blurred(clean: ImageArray, stack: StackPlan, plan: SeriesPlan) -> ImageArray:
+    """Blur in the plane to the acquired resolution."""
+    pixel = np.linalg.norm(stack.voxel_to_lps[:3, :2], axis=0)
+    fine, rough = plan.acquired_mm
+    sigma = (0.0, FWHM_TO_SIGMA * rough / pixel[1], FWHM_TO_SIGMA * fine / pixel[0])
+    return np.asarray(ndimage.gaussian_filter(clean, sigma))
+
+
+def _shading(stack: StackPlan, coarse: Lattice, plan: SeriesPlan, rng: np.random.Generator) -> ImageArray:
+    """Sensitivity of the coil behind the back: falls towards the front and past the ends; 1 near the spine."""
+    planes, rows, columns = stack.shape_zyx
+    step = 16
+    grid = np.meshgrid(
+        np.arange(planes), np.arange(0, rows + step, step), np.arange(0, columns + step, step), indexing="ij"
+    )
+    index = np.stack([grid[2], grid[1], grid[0]], axis=-1)
+    points = index @ stack.voxel_to_lps[:3, :3].T + stack.voxel_to_lps[:3, 3]
+    back = coarse.high_mm[1] - 25.0
+    depth = np.maximum(back - points[..., 1], 0)
+    middle = 0.5 * (coarse.low_mm + coarse.high_mm)
+    fall = 1.6 / (1 + (depth / COIL_DEPTH_MM) ** 2.2)
+    fall *= np.exp(-(((points[..., 2] - middle[2]) / 170.0) ** 4))
+    fall *= 1 + rng.uniform(-0.08, 0.08) * np.sin(points[..., 0] / 60 + rng.uniform(0, 6))
+    small = fall.astype(np.float32)
+    zoomed = ndimage.affine_transform(
+        small, [1.0, 1 / step, 1 / step], output_shape=stack.shape_zyx, order=1, mode="nearest"
+    )
+    return np.asarray(zoomed, dtype=np.float32)
+
+
+def _noisy(clean: ImageArray, sigma: float, rng: np.random.Generator) -> ImageArray:
+    """Rician noise, rounded to whole numbers."""
+    real = clean + rng.standard_normal(clean.shape, dtype=np.float32) * np.float32(sigma)
+    imaginary = rng.standard_normal(clean.shape, dtype=np.float32) * np.float32(sigma)
+    return np.rint(np.hypot(real, imaginary)).astype(np.float32)
