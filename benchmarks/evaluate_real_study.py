@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,7 @@ def _joint_rows(result: StudyResult) -> list[Row]:
 def _line_distance(ours: np.ndarray, text: str) -> float:
     read = np.array([[float(n) for n in part.split()] for part in text.split(";")])[:, :2]
     dense = np.concatenate([np.linspace(a, b, 20) for a, b in zip(ours[:-1, :2], ours[1:, :2], strict=True)])
-    along = np.concatenate([np.linspace(a, b, 20) for a, b in zip(read[:-1], read[1:], strict=True)])
+    along = np.concatenate([np.linspace(a, b, 20) for a, b in pairwise(read)])
     return float(np.median(np.linalg.norm(along[:, None] - dense[None], axis=2).min(axis=1)))
 
 
