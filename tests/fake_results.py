@@ -6,13 +6,17 @@ sides swapped can be told from one without.
 
 from __future__ import annotations
 
+import csv
 import dataclasses
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
 
 from lfja_mri import geometry
+from lfja_mri.change import CHANGE_COLUMNS, change_rows, compare_tables
+from lfja_mri.config import load_change_settings
 from lfja_mri.errors import Reason
 from lfja_mri.model import (
     STANDARD_LEVELS,
@@ -42,6 +46,8 @@ from lfja_mri.model import (
     Zone,
     Zones,
 )
+from lfja_mri.results import GRADES_COLUMNS, Scale, Visit, grade_rows
+from lfja_mri.tables import Cell, to_csv
 
 MIDLINE_X_MM = 7.0
 DISC_PITCH_MM = 36.0
@@ -302,4 +308,35 @@ def without_levels(result: StudyResult) -> StudyResult:
     return dataclasses.replace(result, level_map=None, joints=absent)
 
 
-__all__ = ["study_result", "without_levels"]
+FOLLOW_UP_GRADES = (0, 0, 1, 0, 2, 1, 2, 0, 3, 2)
+
+
+def follow_up(study_key: str = "77aa01c2d3") -> StudyResult:
+    """The same patient later: L4-L5 left better, L5-S1 right found at last."""
+    grades = dict(zip(grade_map(), FOLLOW_UP_GRADES, strict=True))
+    joints = tuple(
+        JointResult(
+            level,
+            side,
+            make_outcome(level, side, grade),
+            make_measurements(level, side, grade),
+            make_joint(level, side),
+        )
+        for (level, side), grade in grades.items()
+    )
+    return dataclasses.replace(study_result(study_key), joints=joints)
+
+
+def text_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Cell]]) -> list[dict[str, str]]:
+    """Rows as they come back from a CSV file."""
+    return list(csv.DictReader(io.StringIO(to_csv(columns, rows))))
+
+
+def grade_table(result: StudyResult, subject: str, visit: str) -> list[dict[str, str]]:
+    rows = grade_rows(result, Visit(subject, visit), Scale("czervionke_fenton", "abc123"))
+    return text_rows(GRADES_COLUMNS, rows)
+
+
+def change_table(subject: str = "S01") -> list[dict[str, str]]:
+    tables = grade_table(study_result(), subject, "baseline"), grade_table(follow_up(), subject, "12 months")
+    return text_rows(CHANGE_COLUMNS, change_rows(compare_tables(*tables, load_change_settings())))

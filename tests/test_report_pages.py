@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 from functools import cache
 from html.parser import HTMLParser
@@ -7,10 +8,11 @@ from html.parser import HTMLParser
 import fake_results as fake
 import pytest
 
-from lfja_mri.model import Level, Side
-from lfja_mri.report import pages
+from lfja_mri import report
+from lfja_mri.model import Level, Plane, Side
+from lfja_mri.report import views
 
-ABOUT = pages.About("0.1.0", "S01", "baseline", "czervionke_fenton", "abc123")
+ABOUT = report.About("0.1.0", "S01", "baseline", "czervionke_fenton", "abc123")
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 
 
@@ -48,7 +50,7 @@ def study_html() -> str:
     explanations = {
         (Level.L4_L5, Side.LEFT): "L4-L5 left: grade 4\n    perimeter fraction at least 0.5: 0.88, met"
     }
-    return pages.study_page(fake.study_result(), about=ABOUT, explanations=explanations)
+    return report.study_page(fake.study_result(), about=ABOUT, explanations=explanations)
 
 
 def check_page(html: str) -> Outline:
@@ -80,8 +82,8 @@ def test_the_study_page_stands_alone_and_is_well_formed():
 
 
 def test_same_study_same_page():
-    again = pages.study_page(fake.study_result(), about=ABOUT, explanations={})
-    assert again == pages.study_page(fake.study_result(), about=ABOUT, explanations={})
+    again = report.study_page(fake.study_result(), about=ABOUT, explanations={})
+    assert again == report.study_page(fake.study_result(), about=ABOUT, explanations={})
 
 
 def test_each_joint_says_its_grade_its_reason_and_its_numbers():
@@ -111,15 +113,15 @@ def test_series_used_and_left_out_are_listed():
 
 
 def test_words_from_outside_cannot_become_markup():
-    about = pages.About("0.1.0", '<script>alert("x")</script>', "</script><b>")
-    html = pages.study_page(fake.study_result(), about=about, explanations={})
+    about = report.About("0.1.0", '<script>alert("x")</script>', "</script><b>")
+    html = report.study_page(fake.study_result(), about=about, explanations={})
     assert "<script>alert" not in html
     assert "</script><b>" not in html
     check_page(html)
 
 
 def test_a_study_without_levels_has_a_page_too():
-    html = pages.study_page(fake.without_levels(fake.study_result()), about=ABOUT, explanations={})
+    html = report.study_page(fake.without_levels(fake.study_result()), about=ABOUT, explanations={})
     check_page(html)
     assert "levels not found" in html
 
@@ -134,3 +136,92 @@ def test_the_front_map_puts_the_patients_right_on_the_viewers_left(side):
     assert width is not None
     on_the_left = float(found[1]) < float(width[1]) / 2
     assert on_the_left == (side is Side.RIGHT)
+
+
+@cache
+def comparison_html() -> str:
+    studies = fake.study_result(), fake.follow_up()
+    return report.comparison_page(fake.change_table(), about=ABOUT, studies=studies)
+
+
+def test_the_comparison_page_shows_both_visits_of_every_joint():
+    outline = check_page(comparison_html())
+    assert len(outline.of("article")) == 10
+    html = comparison_html()
+    section = html[html.index('id="L4-L5-left"') : html.index('id="L4-L5-right"')]
+    assert section.count('class="earlier"') == section.count('class="later"') == 2
+    assert section.count('type="range"') == 2
+    assert len(html.encode()) < 3_000_000
+
+
+def test_a_joint_that_cannot_be_compared_says_why():
+    html = comparison_html()
+    section = html[html.index('<article class="joint" id="L1-L2-right"') :]
+    section = section[: section.index("</article>")]
+    assert "not comparable: not graded" in section
+
+
+def test_stored_pictures_serve_where_there_are_no_pixels():
+    picture = b"\x89PNG"
+    stored = {"L4-L5 left": report.StoredPair(picture, picture)}
+    html = report.comparison_page(fake.change_table(), about=ABOUT, stored=stored)
+    check_page(html)
+    assert html.count("data:image/png") == 2
+
+
+def test_one_window_serves_both_visits_where_the_reference_tissue_is_known():
+    """A follow-up on a scanner with twice the signal looks the same."""
+    first, second = fake.study_result(), fake.follow_up()
+    joint, later = first.joints[2], second.joints[2]
+    measured = later.measurements
+    doubled = tuple(
+        dataclasses.replace(
+            image,
+            volume=dataclasses.replace(image.volume, values_zyx=image.volume.values_zyx * 2),
+        )
+        for image in first.images
+    )
+    reference = {"csf": joint.measurements.reference["csf"] * 2}
+    later = dataclasses.replace(later, measurements=dataclasses.replace(measured, reference=reference))
+    pairs = views.pair_views(joint, first.images, later, doubled)
+    by_plane = {pair.plane: pair for pair in pairs}
+    assert by_plane[Plane.SAGITTAL].common_window
+    assert not by_plane[Plane.AXIAL].common_window
+    assert by_plane[Plane.SAGITTAL].earlier.pixels == by_plane[Plane.SAGITTAL].later.pixels
+
+
+def test_the_index_lists_every_study_with_its_link_and_what_failed():
+    rows = [
+        row
+        for number in range(30)
+        for row in fake.grade_table(fake.study_result(f"{number:010x}"), f"S{number:02d}", "baseline")
+    ]
+    links = {f"{number:010x}": f"studies/{number:010x}/report.html" for number in range(30)}
+    html = report.index_page(rows, about=ABOUT, links=links, failures=[("input 31", "no MR images")])
+    outline = check_page(html)
+    assert sum(a["href"].startswith("studies/") for a in outline.of("a")) == 30
+    assert "no MR images" in html
+    assert len(html.encode()) < 300_000
+
+
+def test_the_cohort_page_shows_visits_plots_and_joints_that_moved():
+    grades = [
+        *fake.grade_table(fake.study_result(), "S01", "baseline"),
+        *fake.grade_table(fake.follow_up(), "S01", "12 months"),
+    ]
+    changes = fake.change_table()
+    moved = [dict(row, change="improved", status="comparable") for row in changes[6:7]]
+    summary = [{"visit": "baseline", "subjects": "1", "mean_grade": ""}]
+    html = report.cohort_page(
+        grades, [*changes, *moved], summary, about=ABOUT, plots={"grade at each visit": b"\x89PNG"}
+    )
+    outline = check_page(html)
+    assert len([a for a in outline.of("tr") if a.get("class") == "line"]) == 2
+    assert "improved" in html
+    assert 'alt="grade at each visit"' in html
+
+
+def test_an_empty_run_still_has_its_pages():
+    check_page(report.index_page([], about=ABOUT, links={}))
+    check_page(report.cohort_page([], [], [], about=ABOUT))
+    check_page(report.comparison_page([], about=ABOUT))

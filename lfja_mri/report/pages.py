@@ -1,4 +1,4 @@
-"""Self-contained HTML pages: nothing is fetched, nothing is sent. Same input, same bytes.
+"""The page of one study: self-contained, nothing is fetched, nothing is sent. Same input, same bytes.
 
 What other stages know (explanations, versions, tables) comes in as plain words; this module lays it out.
 """
@@ -7,11 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lfja_mri.model import (
     Graded,
@@ -24,7 +19,8 @@ from lfja_mri.model import (
     Side,
     StudyResult,
 )
-from lfja_mri.report import palette, schematic, views
+from lfja_mri.report import palette, render, schematic, views
+from lfja_mri.report.render import About
 
 JointKey = tuple[Level, Side]
 MARK_CHOICES = (
@@ -46,17 +42,6 @@ _MEASURES = (
     ("cyst_volume_mm3", "cyst", "mm\u00b3", 0),
     ("coverage_fraction", "imaged share of the joint", "", 2),
 )
-
-
-@dataclass(frozen=True)
-class About:
-    """What a page says of its origin; empty words are left out."""
-
-    tool_version: str
-    subject: str = ""
-    visit: str = ""
-    scale: str = ""
-    rules_digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +117,7 @@ def study_page(result: StudyResult, *, about: About, explanations: Mapping[Joint
         Why each joint got its grade, with its numbers against the thresholds; the rule's words where absent.
     """
     cards = tuple(_card(joint, result.images, explanations) for joint in result.joints)
-    return _render(
+    return render.render(
         "study.html.j2",
         title=f"Lumbar facet joints of study {result.study_key}",
         tool_version=about.tool_version,
@@ -141,7 +126,7 @@ def study_page(result: StudyResult, *, about: About, explanations: Mapping[Joint
         front=schematic.front_view(result),
         grid=_grid(cards),
         joints=cards,
-        outlines=_outline_key(),
+        outlines=render.outline_key(),
         series=[_series_row(image) for image in result.images],
         rejections=result.rejections,
         mark_choices=MARK_CHOICES,
@@ -156,7 +141,7 @@ def _facts(result: StudyResult, about: About) -> tuple[tuple[str, str], ...]:
         ("subject", about.subject),
         ("visit", about.visit),
         ("joints graded", f"{graded} of {len(result.joints)}"),
-        ("levels named by", level_map.numbering_basis.value.replace("_", " ") if level_map else "not found"),
+        ("levels named by", render.words(level_map.numbering_basis.value) if level_map else "not found"),
         ("spine flags", ", ".join(flag.replace("_", " ") for flag in level_map.flags) if level_map else ""),
         ("scale", about.scale),
         ("rules", about.rules_digest),
@@ -188,11 +173,6 @@ def _grid(cards: Sequence[JointCard]) -> list[tuple[str, JointCard | None, Joint
     return [(level, by_place.get((level, Side.RIGHT)), by_place.get((level, Side.LEFT))) for level in levels]
 
 
-def _outline_key() -> list[dict[str, str]]:
-    outlines = [{"name": outline.name, "colour": outline.colour} for outline in palette.OUTLINES]
-    return [*outlines, {"name": "joint line", "colour": palette.JOINT_LINE_COLOUR}]
-
-
 def _series_row(image: Image) -> dict[str, str]:
     spacing = image.volume.spacing_mm
     return {
@@ -204,28 +184,3 @@ def _series_row(image: Image) -> dict[str, str]:
         "confidence": f"{image.confidence:.2f}",
         "evidence": "; ".join(image.evidence),
     }
-
-
-def _grade_class(outcome: Outcome) -> str:
-    return f"g{min(outcome.grade, 4)}" if isinstance(outcome, Graded) else "gn"
-
-
-def _words(code: str) -> str:
-    return str(code).replace("_", " ")
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"grade_class": _grade_class, "interval": palette.interval, "words": _words}
-    return environment
-
-
-def _render(template: str, **content: Any) -> str:
-    return _environment().get_template(template).render(disclaimer=palette.DISCLAIMER, **content)

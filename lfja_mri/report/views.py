@@ -8,15 +8,17 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from lfja_mri.errors import GeometryError, Reason
 from lfja_mri.model import FloatArray, Image, Joint, JointResult, LevelMap, Plane
 from lfja_mri.report import cuts, overview, palette
 
 CROP_MM = 70.0
+PLANES = (Plane.AXIAL, Plane.SAGITTAL)
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -72,48 +74,112 @@ class View:
     marks: tuple[Mark, ...] = ()
 
 
-def joint_views(
-    result: JointResult, images: Sequence[Image], reference_span: float | None = None
-) -> tuple[View, ...]:
-    """Return the axial and the sagittal view of a joint, as far as images show it.
+Window = tuple[float, float]
 
-    Parameters
-    ----------
-    result
-        The joint.
-    images
-        Images of its study.
-    reference_span
-        White as a multiple of the joint's reference-tissue signal; the cut's own brightest share where None.
-    """
+
+@dataclass(frozen=True)
+class Pair:
+    """The same plane at two visits; None where a visit does not show it."""
+
+    plane: Plane
+    earlier: View | None
+    later: View | None
+    common_window: bool
+
+
+def joint_views(result: JointResult, images: Sequence[Image]) -> tuple[View, ...]:
+    """Return the axial and the sagittal view of a joint, as far as images show it."""
+    shown = [best_image(result, images, plane) for plane in PLANES]
+    return tuple(joint_view(result, image) for image in shown if image is not None)
+
+
+def best_image(
+    result: JointResult, images: Sequence[Image], plane: Plane, role: str | None = None
+) -> Image | None:
+    """Choose the image that shows a joint best in a plane; one of the given role first."""
+    if result.joint is None:
+        return None
+    return cuts.best_view(
+        images, plane, result.joint, palette.sources_of(result) if role is None else (role,)
+    )
+
+
+def joint_view(result: JointResult, image: Image, window: Window | None = None) -> View:
+    """Return one view of a placed joint; its own brightest and darkest share make the window where None is given."""
     joint = result.joint
     if joint is None:
-        return ()
-    shown = [cuts.best_view(images, plane, joint, palette.sources_of(result)) for plane in _PLANES]
-    return tuple(_joint_view(result, joint, image, reference_span) for image in shown if image is not None)
-
-
-_PLANES = (Plane.AXIAL, Plane.SAGITTAL)
-
-
-def _joint_view(result: JointResult, joint: Joint, image: Image, reference_span: float | None) -> View:
+        raise GeometryError("a joint that was not placed has no view", reason=Reason.JOINT_NOT_FOUND)
     shift = joint.shift_of(image.key)
-    cut = cuts.cut_through(image.volume, joint.frame.centre_lps_mm + shift, CROP_MM)
+    cut = joint_cut(joint, image)
     plane = cuts.plane_of(image)
     paths = [_zone_path(cut, joint, outline, shift) for outline in palette.OUTLINES]
     if plane is Plane.AXIAL:
         line = _svg_line(cut.to_picture(joint.frame.joint_line_lps_mm + shift))
         paths.append(Path("joint line", palette.JOINT_LINE_COLOUR, line))
-    window = cut.window if reference_span is None else (0.0, reference_span)
     return View(
         name=f"{palette.name_of(result)}, {plane.value}",
         caption=f"{image.key} {image.role}",
         width_mm=round(cut.width_mm, 2),
         height_mm=round(cut.height_mm, 2),
-        pixels=data_uri(gray_png(to_grey(cut.pixels_yx.astype(np.float64), window))),
+        pixels=data_uri(gray_png(to_grey(cut.pixels_yx.astype(np.float64), window or cut.window))),
         letters=cut.letters[:2],
         paths=tuple(path for path in paths if path.d),
     )
+
+
+def joint_cut(joint: Joint, image: Image) -> cuts.Cut:
+    """Return the square around a joint on the acquired plane nearest to it."""
+    return cuts.cut_through(image.volume, joint.frame.centre_lps_mm + joint.shift_of(image.key), CROP_MM)
+
+
+def pair_views(
+    baseline: JointResult,
+    baseline_images: Sequence[Image],
+    follow_up: JointResult,
+    follow_up_images: Sequence[Image],
+) -> tuple[Pair, ...]:
+    """Return both visits of a joint plane by plane, on the same kind of image where both have one.
+
+    Where both visits know the same reference tissue of the image shown, one window serves both: black and white are
+    the same multiples of that tissue's signal, so brightness can be compared by eye.
+    """
+    pairs = []
+    for plane in PLANES:
+        first = best_image(baseline, baseline_images, plane)
+        second = best_image(follow_up, follow_up_images, plane, None if first is None else str(first.role))
+        window = _common_window(baseline, first, follow_up, second)
+        pairs.append(
+            Pair(
+                plane,
+                None if first is None else joint_view(baseline, first),
+                None if second is None else joint_view(follow_up, second, window),
+                common_window=window is not None,
+            )
+        )
+    return tuple(pair for pair in pairs if pair.earlier is not None or pair.later is not None)
+
+
+def _common_window(
+    baseline: JointResult, first: Image | None, follow_up: JointResult, second: Image | None
+) -> Window | None:
+    """Return the follow-up's window that shows the reference tissue as bright as at baseline."""
+    if first is None or second is None or baseline.joint is None or first.role != second.role:
+        return None
+    signals = [_reference_signals(result, first) for result in (baseline, follow_up)]
+    shared = [name for name in signals[0] if signals[0][name] > 0 and signals[1].get(name, 0.0) > 0]
+    if not shared:
+        return None
+    ratio = signals[1][shared[0]] / signals[0][shared[0]]
+    low, high = joint_cut(baseline.joint, first).window
+    return low * ratio, high * ratio
+
+
+def _reference_signals(result: JointResult, image: Image) -> Mapping[str, float]:
+    """Return the reference signals if they were taken from the kind of image shown: the first source."""
+    measured = result.measurements
+    if measured is None or not measured.sources or measured.sources[0] != str(image.role):
+        return {}
+    return measured.reference
 
 
 def _zone_path(cut: cuts.Cut, joint: Joint, outline: palette.Outline, shift_lps_mm: FloatArray) -> Path:

@@ -1,0 +1,151 @@
+"""Pages over many studies: the index of a run, and the cohort of a trial."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lfja_mri.model import Level
+from lfja_mri.report import render, views
+from lfja_mri.report.comparison import verdict_of
+from lfja_mri.report.render import About, Row
+
+ACTIVE_GRADE = 2
+_SIDES = ("right", "left")
+_LEVEL_ORDER = [level.value for level in Level]
+
+
+@dataclass(frozen=True)
+class StudyLine:
+    """One study in a list of many."""
+
+    study_key: str
+    subject: str
+    visit: str
+    href: str
+    cells: Mapping[tuple[str, str], Row]
+
+    @property
+    def graded(self) -> int:
+        """Return how many joints have a grade."""
+        return sum(row["status"] == "graded" for row in self.cells.values())
+
+    @property
+    def grades(self) -> list[int]:
+        """Return the grades that there are."""
+        return [int(row["grade"]) for row in self.cells.values() if row["grade"].isdigit()]
+
+    @property
+    def worst(self) -> str:
+        """Return the highest grade as a cell."""
+        return str(max(self.grades)) if self.grades else ""
+
+    @property
+    def active(self) -> int:
+        """Return how many joints show synovitis outside the joint: grade 2 or more."""
+        return sum(grade >= ACTIVE_GRADE for grade in self.grades)
+
+
+def study_lines(grade_rows: Sequence[Row], links: Mapping[str, str]) -> tuple[StudyLine, ...]:
+    """Gather rows of `grades.csv` by study, in the order of the table; `links` maps a study key to its page."""
+    studies: dict[tuple[str, str, str], dict[tuple[str, str], Row]] = {}
+    for row in grade_rows:
+        identity = (row["study_key"], row["subject"], row["visit"])
+        studies.setdefault(identity, {})[row["level"], row["side"]] = row
+    return tuple(
+        StudyLine(key, subject, visit, links.get(key, ""), cells)
+        for (key, subject, visit), cells in studies.items()
+    )
+
+
+def index_page(
+    grade_rows: Sequence[Row],
+    *,
+    about: About,
+    links: Mapping[str, str],
+    failures: Sequence[tuple[str, str]] = (),
+    further: Sequence[tuple[str, str]] = (),
+) -> str:
+    """Return the first page of a run: every study with its joints, what failed, and where the files lie.
+
+    Parameters
+    ----------
+    grade_rows
+        Rows of `grades.csv`, cells as text.
+    about
+        Version, scale and rules.
+    links
+        Study key to the study's page, relative to this one.
+    failures
+        (where, why) of studies that could not be graded at all.
+    further
+        (words, link) of other pages and tables of the run.
+    """
+    lines = study_lines(grade_rows, links)
+    return render.render(
+        "index.html.j2",
+        title="Graded studies",
+        tool_version=about.tool_version,
+        facts=(
+            ("studies", str(len(lines))),
+            ("joints graded", f"{sum(line.graded for line in lines)} of {len(grade_rows)}"),
+            ("scale", about.scale),
+            ("rules", about.rules_digest),
+        ),
+        lines=lines,
+        places=_places(grade_rows),
+        failures=failures,
+        further=further,
+    )
+
+
+def cohort_page(
+    grade_rows: Sequence[Row],
+    change_rows: Sequence[Row],
+    summary_rows: Sequence[Row],
+    *,
+    about: About,
+    plots: Mapping[str, bytes] | None = None,
+    links: Mapping[str, str] | None = None,
+) -> str:
+    """Return the page of a trial.
+
+    Parameters
+    ----------
+    grade_rows, change_rows, summary_rows
+        Rows of `grades.csv`, `change.csv` and `summary.csv`, cells as text.
+    about
+        Version, scale and rules.
+    plots
+        Caption to PNG bytes.
+    links
+        Study key to the study's page, relative to this one.
+    """
+    lines = sorted(study_lines(grade_rows, links or {}), key=lambda line: line.subject)
+    counts = Counter(verdict_of(row) for row in change_rows)
+    return render.render(
+        "cohort.html.j2",
+        title="Cohort of lumbar facet joints",
+        tool_version=about.tool_version,
+        facts=(
+            ("subjects", str(len({line.subject for line in lines}))),
+            ("visits", str(len(lines))),
+            ("joint comparisons", str(len(change_rows))),
+            *((render.words(change), str(count)) for change, count in sorted(counts.items())),
+            ("scale", about.scale),
+            ("rules", about.rules_digest),
+        ),
+        lines=lines,
+        places=_places(grade_rows),
+        summary=summary_rows,
+        columns=list(summary_rows[0]) if summary_rows else [],
+        moved=[row for row in change_rows if verdict_of(row) in {"improved", "worsened"}],
+        plots=[(caption, views.data_uri(content)) for caption, content in (plots or {}).items()],
+    )
+
+
+def _places(grade_rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Return (level, side) of every column, the patient's right before the left."""
+    levels = sorted({row["level"] for row in grade_rows}, key=_LEVEL_ORDER.index)
+    return [(level, side) for level in levels for side in _SIDES]

@@ -1,0 +1,63 @@
+"""Templates to text: the one place that knows jinja2, and the words that all pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lfja_mri.model import Graded, Outcome
+from lfja_mri.report import palette
+
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class About:
+    """What a page says of its origin; empty words are left out."""
+
+    tool_version: str
+    subject: str = ""
+    visit: str = ""
+    scale: str = ""
+    rules_digest: str = ""
+
+
+def render(template: str, **content: Any) -> str:
+    """Fill a template; a name that the template needs and nobody gave raises."""
+    return _environment().get_template(template).render(disclaimer=palette.DISCLAIMER, **content)
+
+
+def words(code: object) -> str:
+    """Return a code as words: `thick_slices` becomes `thick slices`."""
+    return str(code).replace("_", " ")
+
+
+def grade_class(grade: Outcome | str) -> str:
+    """Return the style of a grade, given as an outcome or as a table's cell."""
+    if isinstance(grade, str):
+        return f"g{min(int(grade), 4)}" if grade.isdigit() else "gn"
+    return f"g{min(grade.grade, 4)}" if isinstance(grade, Graded) else "gn"
+
+
+def outline_key() -> list[dict[str, str]]:
+    """Return names and colours of the outlines."""
+    outlines = [{"name": outline.name, "colour": outline.colour} for outline in palette.OUTLINES]
+    return [*outlines, {"name": "joint line", "colour": palette.JOINT_LINE_COLOUR}]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"grade_class": grade_class, "interval": palette.interval, "words": words}
+    return environment
