@@ -50,6 +50,7 @@ class IngestSettings(Settings):
     stir_shortest_repetition_ms: float
     suppressed_fat_to_fluid: float
     t1_fat_to_fluid: float
+    same_place_fraction: float
 
 
 class LevelsSettings(Settings):
@@ -61,6 +62,7 @@ class LevelsSettings(Settings):
     smallest_disc_mm3: float
     full_disc_mm3: float
     smallest_s1_mm3: float
+    least_score: float
     canal_to_disc_mm: tuple[float, float]
     same_disc_mm: float
     same_disc_span_mm: float
@@ -69,6 +71,7 @@ class LevelsSettings(Settings):
     gap_slack: float
     last_segment_mm: float
     default_disc_mm: tuple[float, float, float]
+    first_sacral_weight: float
     tilt_weight: float
     lumbosacral_slope_deg: tuple[float, float]
     numbering_temperature: float
@@ -315,6 +318,7 @@ class RegistrationSettings(Settings):
     most_shift_mm: float = Field(gt=0)
     most_turn_deg: float = Field(gt=0)
     most_error_mm: float = Field(gt=0)
+    most_joint_disagreement_mm: float = Field(gt=0)
     slip_margin: float = Field(gt=0)
     reference_drift: float = Field(gt=0)
 

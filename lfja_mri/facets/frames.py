@@ -7,7 +7,7 @@ towards the coronal plane and ends turned towards the sagittal one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,11 @@ class Site:
     def to_lps(self, offsets_mm: FloatArray) -> FloatArray:
         """Turn (anterior, left, cranial) offsets from the disc's centre, shape (..., 3), into LPS mm."""
         return self.disc.centre_lps_mm + self.axes.to_lps(offsets_mm)
+
+    def moved(self, shift_lps_mm: FloatArray) -> Site:
+        """Return the site as another image shows it, its disc shifted."""
+        disc = replace(self.disc, centre_lps_mm=self.disc.centre_lps_mm + shift_lps_mm)
+        return replace(self, disc=disc)
 
     def from_lps(self, points_lps_mm: FloatArray) -> FloatArray:
         """Turn LPS mm, shape (..., 3), into (anterior, left, cranial) offsets from the disc's centre."""

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lfja_mri.config import FacetsSettings
 from lfja_mri.errors import Reason
+from lfja_mri.facets.alignment import level_shifts
 from lfja_mri.facets.coverage import coverage_of
+from lfja_mri.facets.cuts import best_axial_image
 from lfja_mri.facets.frames import Site
 from lfja_mri.facets.prior import expected_shape, site_of
-from lfja_mri.facets.refine import refine_level
+from lfja_mri.facets.refine import prior_frame, refine_pair
 from lfja_mri.facets.zones import build_zones
-from lfja_mri.model import AbsentJoint, Joint, JointFrame, Level, LevelMap, Side, StudyImages
+from lfja_mri.model import (
+    AbsentJoint,
+    Image,
+    Joint,
+    JointFrame,
+    Level,
+    LevelMap,
+    Plane,
+    SeriesShift,
+    Side,
+    StudyImages,
+)
+
+Shifts = tuple[SeriesShift, ...]
+
+SHIFT_UNKNOWN = "series_shift_unknown"
 
 
 def place_joints(
@@ -39,12 +58,41 @@ def _level_joints(
         site_of(disc, Side.RIGHT, level_map, settings),
     )
     shapes = (expected_shape(sites[0], settings), expected_shape(sites[1], settings))
-    refined = refine_level(study, sites, shapes, settings)
+    axial = best_axial_image(study, sites[0], shapes[0], settings.refine)
+    reference = axial or _localiser(study, level_map)
+    shifts = () if reference is None else level_shifts(study, reference, sites[0], settings.alignment)
+    sites = (
+        _in_reference(sites[0], shifts, study, level_map),
+        _in_reference(sites[1], shifts, study, level_map),
+    )
+    if axial is None:
+        frames = tuple(prior_frame(site, shape, settings) for site, shape in zip(sites, shapes, strict=True))
+    else:
+        frames = refine_pair(axial, sites, shapes, settings)
     return tuple(
-        _joint(frame, site, study, settings) for frame, site in zip(refined.frames, sites, strict=True)
+        _joint(frame, site, shifts, study, settings) for frame, site in zip(frames, sites, strict=True)
     )
 
 
-def _joint(frame: JointFrame, site: Site, study: StudyImages, settings: FacetsSettings) -> Joint:
+def _localiser(study: StudyImages, level_map: LevelMap) -> Image | None:
+    """Return the image that the levels were found in."""
+    keys = [labels.image_key for labels in level_map.tissues]
+    named = (image for key in keys for image in study.images if image.key == key)
+    return next(named, next(iter(study.of(Plane.SAGITTAL)), None))
+
+
+def _in_reference(site: Site, shifts: Shifts, study: StudyImages, level_map: LevelMap) -> Site:
+    """Move a site from the image that the levels were found in to the reference image."""
+    localiser = _localiser(study, level_map)
+    found = [shift for shift in shifts if localiser is not None and shift.image_key == localiser.key]
+    return site.moved(-found[0].shift_lps_mm) if found else site
+
+
+def _joint(
+    frame: JointFrame, site: Site, shifts: Shifts, study: StudyImages, settings: FacetsSettings
+) -> Joint:
     zones = build_zones(frame, site, settings.zones)
-    return Joint(frame, zones, coverage=coverage_of(study, zones, ()))
+    coverage = coverage_of(study, zones, shifts)
+    unknown = any(not shift.estimated and coverage[shift.image_key] > 0.5 for shift in shifts)
+    flags = (*frame.flags, SHIFT_UNKNOWN) if unknown else frame.flags
+    return Joint(replace(frame, flags=flags), zones, shifts, coverage)

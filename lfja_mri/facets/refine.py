@@ -5,54 +5,43 @@ The prior bounds the search: a joint that would rather lie outside stays at the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lfja_mri.config import FacetsSettings, RefineSettings
-from lfja_mri.facets.cuts import best_axial_image, cuts_of
+from lfja_mri.facets.cuts import cuts_of
 from lfja_mri.facets.evidence import Weights
 from lfja_mri.facets.frames import JointShape, Site, arc_points, joint_frame
 from lfja_mri.facets.search import Arc, SideSearch, arc_of, best_pair, search_side, slice_arcs
-from lfja_mri.model import FloatArray, Image, JointFrame, StudyImages
+from lfja_mri.model import FloatArray, Image, JointFrame
+
+SitePair = tuple[Site, Site]
+ShapePair = tuple[JointShape, JointShape]
 
 FROM_PRIOR = "joint_from_prior_only"
 AT_BOUND = "joint_at_prior_bound"
 WEAK = "joint_weakly_seen"
 
 
-@dataclass(frozen=True, eq=False)
-class Refined:
-    """Both frames of a level, and the image they were found in (None: the prior alone)."""
-
-    frames: tuple[JointFrame, ...]
-    image: Image | None
-
-
-def refine_level(
-    study: StudyImages,
-    sites: tuple[Site, Site],
-    shapes: tuple[JointShape, JointShape],
-    settings: FacetsSettings,
-) -> Refined:
-    """Find the left and the right joint of a level in the best axial stack, or keep the prior where there is none."""
-    image = best_axial_image(study, sites[0], shapes[0], settings.refine)
-    if image is None:
-        return Refined(tuple(map(_unrefined, sites, shapes, (settings, settings))), None)
+def refine_pair(
+    image: Image, sites: SitePair, shapes: ShapePair, settings: FacetsSettings
+) -> tuple[JointFrame, ...]:
+    """Find the left and the right joint of a level in an axial stack."""
     weights = _weights(image, settings.refine)
     searches = [
         search_side(cuts_of(image, site, shape, settings.refine), shape, weights, settings.refine)
         for site, shape in zip(sites, shapes, strict=True)
     ]
     picks = best_pair(searches[0], searches[1], settings.refine)
-    frames = (
+    return tuple(
         _refined(site, shape, search, pick, settings)
         for site, shape, search, pick in zip(sites, shapes, searches, picks, strict=True)
     )
-    return Refined(tuple(frames), image)
 
 
-def _unrefined(site: Site, shape: JointShape, settings: FacetsSettings) -> JointFrame:
+def prior_frame(site: Site, shape: JointShape, settings: FacetsSettings) -> JointFrame:
+    """Return the joint that anatomy expects, for want of an image that shows it."""
     return joint_frame(
         site,
         shape,
@@ -73,7 +62,7 @@ def _refined(
 ) -> JointFrame:
     arc = arc_of(search, pick, shape, settings.refine)
     if arc.score < settings.refine.absent_score:
-        return _unrefined(site, shape, settings)
+        return prior_frame(site, shape, settings)
     arcs = slice_arcs(search, pick, shape, settings.refine)
     height = _joint_height_mm(search, arcs, shape, settings.refine)
     line = _line_at(height, search, arcs, shape)
