@@ -48,9 +48,7 @@ def build_curves(person: Person) -> Curves:
     widths = np.array([disc.half_width_mm for disc in spine.discs])
     tips = np.array(
         [
-            v.frame.to_lps(
-                spinolaminar_point(v) + [-(8.0 if v.sacral else v.spinous_length_mm), 0, -4.0]
-            )
+            v.frame.to_lps(spinolaminar_point(v) + [-(8.0 if v.sacral else v.spinous_length_mm), 0, -4.0])
             for v in spine.vertebrae
         ]
     )
@@ -89,7 +87,9 @@ def paint_body(lattice: Lattice, person: Person, curves: Curves) -> None:
     streaks = world_noise(person.seed, "streaks", lattice)
     x, y, z = (lattice.axis_mm(axis) for axis in range(3))
     for plane, height in enumerate(z):
-        lattice.tissue_zyx[plane] = _plane(person, curves, x[None, :], y[:, None], float(height), streaks[plane])
+        lattice.tissue_zyx[plane] = _plane(
+            person, curves, x[None, :], y[:, None], float(height), streaks[plane]
+        )
 
 
 def _plane(
@@ -99,7 +99,9 @@ def _plane(
     back = y - np.float32(curves.at(curves.canal_y, z))
     caudal = float(np.clip((curves.lumbar_z[1] - z) / (curves.lumbar_z[1] - curves.lumbar_z[0]), -0.5, 1.4))
     stout = person.subcutaneous_mm * (0.55 + 0.7 * max(caudal, 0.0))
-    skin = np.float32(curves.skin_y(z) + stout - curves.at(curves.canal_y, z)) - side * side * np.float32(0.0016)
+    skin = np.float32(curves.skin_y(z) + stout - curves.at(curves.canal_y, z)) - side * side * np.float32(
+        0.0016
+    )
     tissue = np.full(np.broadcast_shapes(side.shape, back.shape), int(Tissue.FAT), dtype=np.uint8)
     _put_front(tissue, person, curves, x, y, z, caudal, streaks)
     _put_muscle(tissue, person, curves, side, back, z, caudal, streaks)

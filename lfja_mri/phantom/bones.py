@@ -123,9 +123,7 @@ def paint_bones(lattice: Lattice, person: Person, fluid_mm: FluidWidths) -> None
         paint_vertebra(lattice, person, vertebra, fluid_mm)
 
 
-def paint_vertebra(
-    lattice: Lattice, person: Person, vertebra: VertebraShape, fluid_mm: FluidWidths
-) -> None:
+def paint_vertebra(lattice: Lattice, person: Person, vertebra: VertebraShape, fluid_mm: FluidWidths) -> None:
     """Paint one vertebra with its body, processes and lamina."""
     spine = person.spine
     extent = 62.0 if vertebra.sacral else 12.0 + vertebra.transverse_reach_mm
@@ -167,9 +165,10 @@ def _add_body(bone: BoneUnion, spine: Spine, vertebra: VertebraShape) -> None:
     waist = 1 - np.float32(WAIST_SHARE) * (1 - share * share)
     taper = 0.5 * (upper.half_width_mm + lower.half_width_mm)
     width = np.float32(taper) + np.float32(0.5 * (upper.half_width_mm - lower.half_width_mm)) * share
-    depth = np.float32(vertebra.half_depth_mm) + np.float32(
-        0.5 * (upper.half_depth_mm - lower.half_depth_mm)
-    ) * share
+    depth = (
+        np.float32(vertebra.half_depth_mm)
+        + np.float32(0.5 * (upper.half_depth_mm - lower.half_depth_mm)) * share
+    )
     radius = superellipse(a / (depth * waist), b / (width * waist))
     side_distance = (radius - 1) * np.float32(vertebra.half_depth_mm)
     top = _endplate(near, upper, -1)
@@ -296,7 +295,9 @@ def _add_rod(
     )
 
 
-def _add_process_plate(bone: BoneUnion, joint: JointShape, middle: FloatArray, half: FloatArray, part: Part) -> None:
+def _add_process_plate(
+    bone: BoneUnion, joint: JointShape, middle: FloatArray, half: FloatArray, part: Part
+) -> None:
     """Add the plate of an articular process, bent with the joint's surface."""
     radius = joint.curvature_radius_mm
     limit = np.float32(0.45 * joint.length_mm)
@@ -342,14 +343,18 @@ def _add_inferior_process(bone: BoneUnion, vertebra: VertebraShape, joint: Joint
     _add_process_plate(bone, joint, middle, half, Part.INFERIOR_PROCESS)
     _, root = pedicle_ends(vertebra, joint.side)
     top = vertebra.frame.from_lps(joint_point(joint, 0.0, -0.6 * thick, 0.3 * joint.height_mm))
-    _add_rod(bone, vertebra.frame, top, root + [-1.0, 0, -2.0], (0.5 * thick + 1.2, 4.8), Part.INFERIOR_PROCESS)
+    _add_rod(
+        bone, vertebra.frame, top, root + [-1.0, 0, -2.0], (0.5 * thick + 1.2, 4.8), Part.INFERIOR_PROCESS
+    )
     if joint.arthropathy > 0.6:
         _add_osteophyte(bone, joint, Part.INFERIOR_PROCESS, thick)
 
 
 def spinolaminar_point(vertebra: VertebraShape) -> FloatArray:
     """Where the laminae meet, in the vertebra's frame."""
-    return np.array([-vertebra.half_depth_mm - vertebra.canal_depth_mm - 5.0, 0.0, -0.32 * vertebra.height_mm])
+    return np.array(
+        [-vertebra.half_depth_mm - vertebra.canal_depth_mm - 5.0, 0.0, -0.32 * vertebra.height_mm]
+    )
 
 
 def _add_arch(bone: BoneUnion, vertebra: VertebraShape, below: Sequence[JointShape]) -> None:
@@ -357,7 +362,9 @@ def _add_arch(bone: BoneUnion, vertebra: VertebraShape, below: Sequence[JointSha
     meet = spinolaminar_point(vertebra)
     for joint in below:
         foot = vertebra.frame.from_lps(
-            joint_point(joint, -0.1 * joint.length_mm, -0.7 * joint.process_thickness_mm, 0.35 * joint.height_mm)
+            joint_point(
+                joint, -0.1 * joint.length_mm, -0.7 * joint.process_thickness_mm, 0.35 * joint.height_mm
+            )
         )
         for rise in (-4.0, 1.5, 6.5):
             lift = np.array([0.25 * rise, 0.0, rise])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lfja_mri.model import FloatArray, ImageArray, Side
+from lfja_mri.model import FloatArray, Side
 from lfja_mri.phantom.body import Curves
 from lfja_mri.phantom.bones import joint_point, mask_of, pedicle_ends
 from lfja_mri.phantom.person import JointShape, Person, Spine, VertebraShape, stream
@@ -44,7 +44,9 @@ def paint_sleeve(lattice: Lattice, person: Person, curves: Curves) -> None:
         return
     side, back, _ = _relative(window, curves)
     depth = float(np.mean(person.spine.canal_depth_mm))
-    outline = rounded_box((side, back - 1.0, np.float32(0) * back), (FORAMEN_HALF_WIDTH_MM - 1, depth * 0.62, 9), 4)
+    outline = rounded_box(
+        (side, back - 1.0, np.float32(0) * back), (FORAMEN_HALF_WIDTH_MM - 1, depth * 0.62, 9), 4
+    )
     inside = np.broadcast_to(outline < 0, window.tissue.shape)
     window.put(inside, Tissue.FAT, Part.FORAMEN)
     middle = inside & (np.abs(side) < CANAL_HALF_WIDTH_MM)
@@ -103,9 +105,7 @@ def _paint_sac(lattice: Lattice, person: Person, curves: Curves) -> None:
     _paint_roots(window, person, curves, sac, (side / wide, back / deep, z))
 
 
-def _paint_roots(
-    window: Window, person: Person, curves: Curves, sac: np.ndarray, local: Local
-) -> None:
+def _paint_roots(window: Window, person: Person, curves: Curves, sac: np.ndarray, local: Local) -> None:
     rng = stream(person.seed, "roots")
     planes, rows, columns = np.nonzero(sac)
     u, v, height = (np.broadcast_to(c, sac.shape)[planes, rows, columns] for c in local)
@@ -164,5 +164,3 @@ def _shift(local: Local, point: FloatArray) -> Local:
         np.asarray(c - np.float32(p), dtype=np.float32) for c, p in zip(local, point, strict=True)
     )
     return first, second, third
-
-

@@ -74,9 +74,7 @@ def draw_grades(seed: int, recipe: Recipe, levels: tuple[str, ...], visit: str) 
     weights = np.array(recipe.grade_weights) / sum(recipe.grade_weights)
     drawn = rng.choice(GRADES, size=len(keys), p=weights)
     quiet = recipe.unlisted_joints == "quiet"
-    grades = {
-        key: int(grade > 2) if quiet else int(grade) for key, grade in zip(keys, drawn, strict=True)
-    }
+    grades = {key: int(grade > 2) if quiet else int(grade) for key, grade in zip(keys, drawn, strict=True)}
     if visit == "follow_up":
         grades = _a_year_later(seed, recipe, grades)
     for wish in recipe.joints:

@@ -47,7 +47,9 @@ def perimeter_distance(local: Local, joint: JointShape, half_gap: float) -> Imag
     """Distance (mm) from the joint space in the cut across the joint's height."""
     along, across, _ = local
     outside = np.maximum(np.abs(along) - np.float32(0.5 * joint.length_mm), 0)
-    return np.asarray(np.hypot(outside, np.maximum(np.abs(across) - np.float32(half_gap), 0)), dtype=np.float32)
+    return np.asarray(
+        np.hypot(outside, np.maximum(np.abs(across) - np.float32(half_gap), 0)), dtype=np.float32
+    )
 
 
 def perimeter_position(local: Local, joint: JointShape) -> ImageArray:
@@ -84,9 +86,7 @@ def paint_joints(lattice: Lattice, person: Person, findings: Mapping[JointKey, F
                 _paint_extension(lattice, person, joint, finding, Zone(target))
 
 
-def _paint_inside(
-    window: Window, local: Local, joint: JointShape, finding: Finding, half_gap: float
-) -> None:
+def _paint_inside(window: Window, local: Local, joint: JointShape, finding: Finding, half_gap: float) -> None:
     along, across, height = local
     edge = rim(local, joint)
     thick = np.abs(across)
@@ -152,7 +152,11 @@ def _paint_extension(
         return
     frame = Frame(np.zeros(3), np.eye(3))
     rod = capsule(window.local(frame), start, end, (radius * 0.8, radius)) < 0
-    bridge = (Part.SUPERIOR_PROCESS,) if target in (Zone.PEDICLE, Zone.VERTEBRAL_BODY, Zone.TRANSVERSE_PROCESS) else ()
+    bridge = (
+        (Part.SUPERIOR_PROCESS,)
+        if target in (Zone.PEDICLE, Zone.VERTEBRAL_BODY, Zone.TRANSVERSE_PROCESS)
+        else ()
+    )
     if target is Zone.VERTEBRAL_BODY:
         bridge = (*bridge, Part.PEDICLE)
     _soak(window, rod & is_one_of(window.part, (part, *bridge)), finding.strength)

@@ -97,7 +97,9 @@ def _plan(
     )
     sagittal = name.startswith("sagittal")
     geometry = stream(person.seed, f"geometry{'sagittal' if sagittal else 'axial'}")
-    stacks = _sagittal(person, recipe, geometry) if sagittal else _axial(person, recipe, geometry, angled=angled)
+    stacks = (
+        _sagittal(person, recipe, geometry) if sagittal else _axial(person, recipe, geometry, angled=angled)
+    )
     shift, bend = _motion(recipe.motion_mm, rng, number)
     centre_z = float(np.mean([d.frame.origin[2] for d in person.spine.discs if d.level is not None]))
     noise = NOISE_SHARE[quality] * (1.35 if sequence.ti_ms is not None else 1.0)
@@ -131,10 +133,16 @@ def _sagittal(person: Person, recipe: Recipe, rng: np.random.Generator) -> tuple
     row /= np.linalg.norm(row)
     pixel = field / matrix
     middle = centre + row * 8.0 + left * rng.normal(0, 1.5) + np.array([0, 0, rng.normal(-4, 4)])
-    return (_stack(middle, np.stack([row, down, np.cross(row, down)]), (pixel, pixel, pitch), (count, matrix, matrix)),)
+    return (
+        _stack(
+            middle, np.stack([row, down, np.cross(row, down)]), (pixel, pixel, pitch), (count, matrix, matrix)
+        ),
+    )
 
 
-def _axial(person: Person, recipe: Recipe, rng: np.random.Generator, *, angled: bool) -> tuple[StackPlan, ...]:
+def _axial(
+    person: Person, recipe: Recipe, rng: np.random.Generator, *, angled: bool
+) -> tuple[StackPlan, ...]:
     discs = [disc for disc in person.spine.discs if disc.level is not None]
     pitch = round(float(rng.uniform(*AXIAL_PITCH_MM)), 2)
     field = float(rng.uniform(*AXIAL_FIELD_MM))
@@ -162,7 +170,9 @@ def _axial_stack(
     row = left - (left @ up) * up
     row /= np.linalg.norm(row)
     down = np.cross(up, row)  # towards the back
-    return _stack(centre - 28.0 * anterior, np.stack([row, down, up]), (pixel, pixel, pitch), (count, matrix, matrix))
+    return _stack(
+        centre - 28.0 * anterior, np.stack([row, down, up]), (pixel, pixel, pitch), (count, matrix, matrix)
+    )
 
 
 def _stack(

@@ -41,7 +41,9 @@ def textured(tissues: TissueMap, person: Person) -> TexturedMap:
     return TexturedMap(tissues, tuple(world_noise(person.seed, "grain", lattice) for lattice in lattices))
 
 
-def signal_volume(lattice: Lattice, grain: ImageArray, tables: SignalTables, residual_fat: float) -> ImageArray:
+def signal_volume(
+    lattice: Lattice, grain: ImageArray, tables: SignalTables, residual_fat: float
+) -> ImageArray:
     """Signal at every voxel of a lattice before the scanner blurs it."""
     plain = tables.water + residual_fat * tables.fat
     signal = plain[lattice.tissue_zyx]
@@ -53,7 +55,12 @@ def signal_volume(lattice: Lattice, grain: ImageArray, tables: SignalTables, res
 
 
 def acquire(
-    world: TexturedMap, plan: SeriesPlan, tables: SignalTables, residual_fat: float, person: Person, visit: str
+    world: TexturedMap,
+    plan: SeriesPlan,
+    tables: SignalTables,
+    residual_fat: float,
+    person: Person,
+    visit: str,
 ) -> tuple[ImageArray, ...]:
     """Return the pixels of each stack of a series, as whole numbers in float32."""
     signals = [
@@ -89,7 +96,11 @@ def _sampled(
     affine = to_rest @ affine
     result = np.zeros(stack.shape_zyx, dtype=np.float32)
     for number, (lattice, signal) in enumerate(zip(lattices, signals, strict=True)):
-        box = _reached(lattice, affine, stack.shape_zyx) if number else tuple(slice(0, n) for n in stack.shape_zyx)
+        box = (
+            _reached(lattice, affine, stack.shape_zyx)
+            if number
+            else tuple(slice(0, n) for n in stack.shape_zyx)
+        )
         if box is None:
             continue
         start = np.array([s.start for s in box], dtype=np.float64)
@@ -97,7 +108,14 @@ def _sampled(
         matrix = affine[:3, :3][::-1, ::-1] / lattice.step_mm
         origin = (affine[:3, 3] - lattice.low_mm)[::-1] / lattice.step_mm + matrix @ start
         values = ndimage.affine_transform(
-            signal, matrix, origin, output_shape=shape, order=1, mode="constant", cval=OUTSIDE, prefilter=False
+            signal,
+            matrix,
+            origin,
+            output_shape=shape,
+            order=1,
+            mode="constant",
+            cval=OUTSIDE,
+            prefilter=False,
         )
         view = result[box]
         np.copyto(view, values, where=values >= 0)
@@ -117,7 +135,9 @@ def _reached(
 ) -> tuple[slice, slice, slice] | None:
     """The box of (plane, row, column) indices that may meet a lattice."""
     low, high = lattice.low_mm, lattice.high_mm
-    corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
+    corners = np.array(
+        [[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
+    )
     index = (corners - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T
     first = np.maximum(np.floor(index.min(axis=0)[::-1]).astype(int), 0)
     last = np.minimum(np.ceil(index.max(axis=0)[::-1]).astype(int) + 1, shape)

@@ -80,7 +80,9 @@ class PhantomTruth:
         local = (np.asarray(points_lps_mm) - truth.centre_lps_mm) @ np.stack(
             [truth.along_lps, truth.normal_lps, truth.cranial_lps]
         ).T
-        line = (truth.joint_line_lps_mm - truth.centre_lps_mm) @ np.stack([truth.along_lps, truth.normal_lps]).T
+        line = (truth.joint_line_lps_mm - truth.centre_lps_mm) @ np.stack(
+            [truth.along_lps, truth.normal_lps]
+        ).T
         middle = np.interp(local[..., 0], line[:, 0], line[:, 1])
         along = np.maximum(np.abs(local[..., 0]) - truth.length_mm / 2, 0)
         across = np.maximum(np.abs(local[..., 1] - middle) - truth.gap_mm / 2, 0)
@@ -102,6 +104,7 @@ class SimulatedStudy:
 
     seed: int
     visit: str
+    uid: str
     recipe: Recipe
     person: Person
     series: tuple[SimulatedSeries, ...]
@@ -175,15 +178,16 @@ def simulate_study(
         residual = FAT_LEFT if plan.sequence.fat_suppressed else 1.0
         done.append(SimulatedSeries(plan, acquire(world, plan, tables, residual, person, occasion)))
     discs = tuple(disc for disc in person.spine.discs if disc.level is not None)
+    study_uid = uid("study", recipe.name, seed, occasion)
     truth = PhantomTruth(
-        study_key=study_key(uid("study", recipe.name, seed, occasion)),
+        study_key=study_key(study_uid),
         joints=tissues.joints,
         discs=discs,
         canal_line_lps_mm=person.spine.canal_points_mm,
         plans=plans,
         image_series={key: plan.name for plan in plans for key in _keys(plan)},
     )
-    return SimulatedStudy(seed, occasion, recipe, person, tuple(done), truth)
+    return SimulatedStudy(seed, occasion, study_uid, recipe, person, tuple(done), truth)
 
 
 def _posture(seed: int, occasion: str) -> Posture:

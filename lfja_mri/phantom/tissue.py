@@ -188,9 +188,7 @@ class Window:
     def local(self, frame: Frame) -> Local:
         """Coordinates of every voxel in a frame, mm."""
         axes = frame.axes.astype(np.float32)
-        x, y, z = (
-            values - np.float32(at) for values, at in zip(self.axes_mm(), frame.origin, strict=True)
-        )
+        x, y, z = (values - np.float32(at) for values, at in zip(self.axes_mm(), frame.origin, strict=True))
         first, second, third = (row[0] * x + row[1] * y + row[2] * z for row in axes)
         return first, second, third
 

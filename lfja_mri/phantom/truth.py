@@ -160,7 +160,9 @@ def _fluid_width_mm(lattice: Lattice, joint: JointShape) -> float:
     for along in np.arange(-0.35, 0.36, 0.1) * joint.length_mm:
         for height in np.arange(-0.3, 0.31, 0.1) * joint.height_mm:
             bend = min(along**2 / (2 * joint.curvature_radius_mm), 0.45 * joint.length_mm)
-            local = np.stack([np.full_like(across, along), across - bend, np.full_like(across, height)], axis=-1)
+            local = np.stack(
+                [np.full_like(across, along), across - bend, np.full_like(across, height)], axis=-1
+            )
             codes = _nearest(lattice, joint.frame.to_lps(local))
             widths.append(float((codes == Tissue.JOINT_FLUID).sum()) * WIDTH_STEP_MM)
     return float(np.percentile(widths, 75))
