@@ -1,5 +1,8 @@
 """Bytes to studies, stacks, roles and volumes; the only reader of DICOM."""
 
+from lfja_mri.ingest.assign import Roles, assign_roles
+from lfja_mri.ingest.describe import describe
+from lfja_mri.ingest.export import export, write_nifti
 from lfja_mri.ingest.identity import content_digest, subject_key
 from lfja_mri.ingest.nifti import images_of_nifti
 from lfja_mri.ingest.stacks import Stack
@@ -7,12 +10,17 @@ from lfja_mri.ingest.study import Catalogue, Study, find_studies, read_stack, re
 
 __all__ = [
     "Catalogue",
+    "Roles",
     "Stack",
     "Study",
+    "assign_roles",
     "content_digest",
+    "describe",
+    "export",
     "find_studies",
     "images_of_nifti",
     "read_stack",
     "read_study",
     "subject_key",
+    "write_nifti",
 ]

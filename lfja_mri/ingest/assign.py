@@ -11,8 +11,9 @@ import numpy as np
 
 from lfja_mri.config import IngestSettings
 from lfja_mri.errors import Reason
+from lfja_mri.ingest.candidates import Cast, best_of_each, without_late_stir
 from lfja_mri.ingest.cues import Cues, cues_of, fat_is_dark
-from lfja_mri.ingest.pixels import plane_key, read_planes
+from lfja_mri.ingest.pixels import Pixels, plane_key, read_planes
 from lfja_mri.ingest.roles import Fat, HeaderOpinion, Weighting, header_opinion
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.model import Acquisition, Contrast, Plane, Rejection, Role
@@ -21,19 +22,18 @@ LOOKS_PER_SERIES = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Cast:
-    """A stack with the role it would play."""
+class Roles:
+    """Who plays what in a study, and which stacks play nothing.
 
-    stack: Stack
-    role: Role
-    confidence: float
-    evidence: tuple[str, ...]
-    agent: bool | None
+    `pixels` are the planes that were looked at on the way, so that none is decoded twice.
+    """
+
+    casts: tuple[Cast, ...]
+    rejections: tuple[Rejection, ...]
+    pixels: Pixels
 
 
-def assign_roles(
-    stacks: Sequence[Stack], settings: IngestSettings
-) -> tuple[tuple[Cast, ...], tuple[Rejection, ...]]:
+def assign_roles(stacks: Sequence[Stack], settings: IngestSettings) -> Roles:
     """Give each stack of a study its role; stacks of one series and echo share one contrast."""
     groups: dict[tuple[str, float | None, tuple[str, ...], Plane], list[Stack]] = {}
     for stack in stacks:
@@ -42,13 +42,16 @@ def assign_roles(
         groups.setdefault(key, []).append(stack)
     casts: list[Cast] = []
     rejections: list[Rejection] = []
+    pixels: Pixels = {}
     for group in groups.values():
-        found = _cast(group, settings)
-        if isinstance(found, Rejection):
-            rejections.append(found)
-        else:
-            casts.extend(found)
-    return tuple(casts), tuple(rejections)
+        for one in _cast(group, pixels, settings):
+            if isinstance(one, Rejection):
+                rejections.append(one)
+            else:
+                casts.append(one)
+    usable, refused = without_late_stir(casts)
+    best, beaten = best_of_each(usable, settings)
+    return Roles(best, (*rejections, *refused, *beaten), pixels)
 
 
 def acquisition_of(cast: Cast) -> Acquisition:
@@ -74,16 +77,15 @@ def _days(date: str) -> int | None:
     return day.toordinal() - dt.date(1970, 1, 1).toordinal()
 
 
-def _cast(group: list[Stack], settings: IngestSettings) -> list[Cast] | Rejection:
+def _cast(group: list[Stack], pixels: Pixels, settings: IngestSettings) -> Sequence[Cast | Rejection]:
     header = header_opinion(group[0].planes[0].facts, settings)
-    where = ", ".join(stack.key for stack in group)
     if header.refusal is not None:
-        return Rejection(where, Reason.UNKNOWN_CONTRAST, header.refusal)
+        return _refused(group, Reason.UNKNOWN_CONTRAST, header.refusal)
     if group[0].plane is Plane.CORONAL:
-        return Rejection(where, Reason.UNSUPPORTED_PLANE, "coronal planes are not measured")
-    weighting, fat, confidence, evidence = _decide(group, header, settings)
+        return _refused(group, Reason.UNSUPPORTED_PLANE, "coronal planes are not measured")
+    weighting, fat, confidence, evidence = _decide(group, header, pixels, settings)
     if weighting is None:
-        return Rejection(where, Reason.UNKNOWN_CONTRAST, "neither header nor pixels tell the contrast")
+        return _refused(group, Reason.UNKNOWN_CONTRAST, "neither header nor pixels tell the contrast")
     contrast = _contrast(weighting, fat, agent=header.agent)
     return [
         Cast(stack, Role(stack.plane, contrast), confidence, (*evidence, *stack.notes), header.agent)
@@ -91,26 +93,32 @@ def _cast(group: list[Stack], settings: IngestSettings) -> list[Cast] | Rejectio
     ]
 
 
+def _refused(group: list[Stack], reason: Reason, detail: str) -> list[Rejection]:
+    return [Rejection(stack.key, reason, detail) for stack in group]
+
+
 def _decide(
-    group: list[Stack], header: HeaderOpinion, settings: IngestSettings
+    group: list[Stack], header: HeaderOpinion, pixels: Pixels, settings: IngestSettings
 ) -> tuple[Weighting | None, Fat | None, float, tuple[str, ...]]:
     if header.certain:
         return header.weighting, header.fat, 0.95, header.evidence
-    cues = _look(group)
+    cues = _look(group, pixels)
     if cues is None:
         sure = 0.6 if header.fat is not None else 0.4
-        return (
-            header.weighting,
-            header.fat or Fat.BRIGHT,
-            sure,
-            (*header.evidence, "the pixels show no skin to judge by"),
-        )
+        evidence = (*header.evidence, "the pixels show no skin to judge by")
+        return header.weighting, header.fat or Fat.BRIGHT, sure, evidence
+    return _judge_pixels(cues, header, group[0].plane, settings)
+
+
+def _judge_pixels(
+    cues: Cues, header: HeaderOpinion, plane: Plane, settings: IngestSettings
+) -> tuple[Weighting | None, Fat | None, float, tuple[str, ...]]:
     dark, sure = fat_is_dark(cues, settings)
     ratio = f"skin fat {cues.fat_to_fluid:.2f} x the brightest inner structure"
     evidence = [*header.evidence, f"pixels: {ratio}, fat {'dark' if dark else 'bright'}"]
     fat = header.fat
     if fat is None or (fat is Fat.BRIGHT and dark) or (fat is not Fat.BRIGHT and not dark and sure > 0.9):
-        fat = _suppression(group[0].plane, evidence) if dark else Fat.BRIGHT
+        fat = _suppression(plane, evidence) if dark else Fat.BRIGHT
     weighting = header.weighting
     if weighting is None:
         weighting = Weighting.T2 if dark or cues.fat_to_fluid < settings.t1_fat_to_fluid else Weighting.T1
@@ -125,10 +133,10 @@ def _suppression(plane: Plane, evidence: list[str]) -> Fat:
     return usual
 
 
-def _look(group: list[Stack]) -> Cues | None:
+def _look(group: list[Stack], pixels: Pixels) -> Cues | None:
     """Measure a few planes from the middle of a series; the median plane by its fat ratio."""
     chosen = _middle_planes(group)
-    pixels = read_planes(stack.planes[i] for stack, i in chosen)
+    pixels.update(read_planes(stack.planes[i] for stack, i in chosen))
     found = []
     for stack, i in chosen:
         array = pixels[plane_key(stack.planes[i])]

@@ -26,17 +26,22 @@ def plane_key(plane: PlaneHeader) -> PlaneKey:
     return (plane.source.number, plane.frame)
 
 
-def read_planes(planes: Iterable[PlaneHeader]) -> Pixels:
-    """Decode planes, each file once.
+def read_planes(
+    planes: Iterable[PlaneHeader], known: Mapping[PlaneKey, ImageArray | Reason] | None = None
+) -> Pixels:
+    """Decode planes, each file once, but for those already known.
 
     Returns
     -------
     Float32 (rows, columns) in rescaled units by `plane_key`, or the reason why a plane could not be decoded.
     """
     by_source: dict[int, list[PlaneHeader]] = {}
-    for plane in planes:
-        by_source.setdefault(plane.source.number, []).append(plane)
     pixels: Pixels = {}
+    for plane in planes:
+        if known is not None and plane_key(plane) in known:
+            pixels[plane_key(plane)] = known[plane_key(plane)]
+        else:
+            by_source.setdefault(plane.source.number, []).append(plane)
     with quiet_reading():
         for source, stream in open_each(held[0].source for held in by_source.values()):
             wanted = by_source[source.number]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from lfja_mri.config import IngestSettings
 from lfja_mri.errors import InputError, Reason
-from lfja_mri.ingest.assign import Cast, acquisition_of, assign_roles
+from lfja_mri.ingest.assign import acquisition_of, assign_roles
+from lfja_mri.ingest.candidates import Cast
 from lfja_mri.ingest.files import Source, find_sources
 from lfja_mri.ingest.headers import PlaneHeader, read_headers
-from lfja_mri.ingest.pixels import read_planes, stacked
+from lfja_mri.ingest.pixels import Pixels, read_planes, stacked
 from lfja_mri.ingest.stacks import Stack, stacks_of_series, study_key
 from lfja_mri.model import Image, Rejection, StudyImages, Volume
 
@@ -64,15 +65,15 @@ def find_studies(inputs: Sequence[Path], settings: IngestSettings) -> Catalogue:
 
 def read_study(study: Study, settings: IngestSettings) -> StudyImages:
     """Read the pixels of every stack that plays a role."""
-    casts, refused = assign_roles(study.stacks, settings)
+    roles = assign_roles(study.stacks, settings)
     images: list[Image] = []
-    rejections = [*study.rejections, *refused]
-    for cast in casts:
-        image = _image(cast)
-        if isinstance(image, Rejection):
-            rejections.append(image)
+    rejections = [*study.rejections, *roles.rejections]
+    for cast in roles.casts:
+        volume = read_stack(cast.stack, roles.pixels)
+        if isinstance(volume, Rejection):
+            rejections.append(volume)
         else:
-            images.append(image)
+            images.append(_image(cast, volume))
     return StudyImages(study.study_key, tuple(images), tuple(rejections))
 
 
@@ -89,16 +90,13 @@ def _study(uid: str, planes: Sequence[PlaneHeader], settings: IngestSettings) ->
     return Study(study_key(uid), tuple(stacks), tuple(rejections))
 
 
-def read_stack(stack: Stack) -> Volume | Rejection:
-    """Read the pixels of one stack, whatever role it plays."""
-    values = stacked(stack.planes, read_planes(stack.planes))
+def read_stack(stack: Stack, known: Pixels | None = None) -> Volume | Rejection:
+    """Read the pixels of one stack, whatever role it plays; `known` planes are not decoded again."""
+    values = stacked(stack.planes, read_planes(stack.planes, known))
     if isinstance(values, Reason):
         return Rejection(stack.key, values, "a plane of the stack could not be decoded")
     return Volume(values, stack.voxel_to_lps, stack.planes[0].thickness_mm or stack.pitch_mm)
 
 
-def _image(cast: Cast) -> Image | Rejection:
-    volume = read_stack(cast.stack)
-    if isinstance(volume, Rejection):
-        return volume
+def _image(cast: Cast, volume: Volume) -> Image:
     return Image(cast.stack.key, volume, cast.role, cast.confidence, cast.evidence, acquisition_of(cast))
