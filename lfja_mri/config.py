@@ -135,6 +135,13 @@ class RefineSettings(Settings):
     present_score: float
     absent_score: float
     line_freedom_mm: float
+    line_stiffness: float
+    line_pull: float
+    tip_freedom_mm: float
+    tip_score: float
+    tip_gain: float
+    length_sd_mm: float
+    midline_sd_mm: float
     best_uncertainty_mm: float
 
 
@@ -216,6 +223,7 @@ class MeasureSettings(Settings):
     reference_half_height_mm: float
     reference_least_points: int
     csf_percentile: float
+    csf_least_muscle_ratio: float
     muscle_percentile: float
     enhanced_muscle_to_reference: float
     canal_radius_mm: float

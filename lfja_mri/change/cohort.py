@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lfja_mri.change.comparison import Evidence, compare_tables, uncompared
-from lfja_mri.change.rows import read_visit_joint
+from lfja_mri.change.rows import Row, read_visit_joint
 from lfja_mri.change.types import Change, Direction, Status, VisitJoint
 from lfja_mri.config import ChangeSettings, CohortSettings
 from lfja_mri.errors import Reason
 from lfja_mri.model import FloatArray, Level, Side
-from lfja_mri.tables import Cell
+from lfja_mri.tables import Cell, format_cell
 
-Rows = Sequence[Mapping[str, str]]
+Rows = Sequence[Row]
 SubjectVisit = tuple[str, str]
 
 SUMMARY_COLUMNS = (
@@ -90,10 +90,11 @@ def cohort_changes(
     return tuple(changes)
 
 
-def _by_subject_visit(rows: Rows) -> dict[SubjectVisit, list[Mapping[str, str]]]:
-    groups: dict[SubjectVisit, list[Mapping[str, str]]] = {}
+def _by_subject_visit(rows: Rows) -> dict[SubjectVisit, list[Row]]:
+    groups: dict[SubjectVisit, list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.get("subject", ""), row.get("visit", "")), []).append(row)
+        key = (format_cell(row.get("subject")), format_cell(row.get("visit")))
+        groups.setdefault(key, []).append(row)
     return groups
 
 

@@ -19,11 +19,14 @@ def refusal_of(
 ) -> Reason | None:
     """Return the first reason, worst first, why two visits of a joint cannot be compared."""
     registered = registration.reason if registration else None
+    # Where the images show that the levels are the same, it does not matter what each visit's names rest on.
+    matched = registration is not None and registration.reason is None
+    other_anchor = baseline.numbering_basis != follow_up.numbering_basis
     checks = (
         (baseline.grade is None or follow_up.grade is None, Reason.NOT_GRADED),
         (registered not in {None, Reason.REGISTRATION_FAILED}, registered),
         (baseline.rules != follow_up.rules or not all(baseline.rules), Reason.DIFFERENT_RULES),
-        (baseline.numbering_basis != follow_up.numbering_basis, Reason.DIFFERENT_NUMBERING),
+        (other_anchor and not matched, Reason.DIFFERENT_NUMBERING),
         (_has_agent(baseline) != _has_agent(follow_up), Reason.DIFFERENT_CONTRAST_AGENT),
         (_contrasts(baseline) != _contrasts(follow_up), Reason.DIFFERENT_CONTRAST),
     )
@@ -58,6 +61,7 @@ def flags_of(
         (settings.repeatability.provisional, "sdc_provisional"),
         (baseline.sources != follow_up.sources, "different_sources"),
         (baseline.fat_suppression != follow_up.fat_suppression, "different_fat_suppression"),
+        (baseline.numbering_basis != follow_up.numbering_basis, "different_numbering_basis"),
         (any(joint.numbering_basis == NumberingBasis.ASSUMED for joint in pair), "numbering_assumed"),
         (versions_differ and comparability.tool_version is OnMismatch.FLAG, "different_tool_version"),
         (subjects_differ and comparability.subject is OnMismatch.FLAG, "different_subject"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from lfja_mri.change.comparability import flags_of, refusal_of
 from lfja_mri.change.detection import direction_of, measure_change
 from lfja_mri.change.protocol import UNKNOWN_FLAG, Protocol, is_unknown, mismatches
-from lfja_mri.change.rows import read_visit_joint
+from lfja_mri.change.rows import Row, read_visit_joint
 from lfja_mri.change.types import (
     MEASURES,
     Change,
@@ -50,8 +50,8 @@ class Evidence:
 
 
 def compare_tables(
-    baseline_rows: Sequence[Mapping[str, str]],
-    follow_up_rows: Sequence[Mapping[str, str]],
+    baseline_rows: Sequence[Row],
+    follow_up_rows: Sequence[Row],
     settings: ChangeSettings,
     evidence: Evidence | None = None,
 ) -> tuple[Change, ...]:
@@ -60,7 +60,7 @@ def compare_tables(
     Parameters
     ----------
     baseline_rows, follow_up_rows
-        Text cells by column, one study per subject. One study on each side is paired whatever its subjects' names.
+        Rows of `grades.csv`, one study per subject. One study on each side is paired whatever its subjects' names.
     settings
         `change.toml`.
     evidence
@@ -147,7 +147,7 @@ def _ordered(flags: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(flags)))
 
 
-def _by_subject(rows: Sequence[Mapping[str, str]], which: str) -> dict[str, dict[JointKey, VisitJoint]]:
+def _by_subject(rows: Sequence[Row], which: str) -> dict[str, dict[JointKey, VisitJoint]]:
     if not rows:
         raise InputError(f"the {which} table has no rows; one row per joint is needed")
     table: dict[str, dict[JointKey, VisitJoint]] = {}

@@ -12,14 +12,14 @@ twice has not shown how finely it measures.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import nnls
 
-from lfja_mri.change.rows import read_visit_joint
+from lfja_mri.change.rows import Row, read_visit_joint
 from lfja_mri.change.types import MEASURES, VisitJoint
 from lfja_mri.config import MeasureRepeatability, ProtocolRepeatability, RepeatabilitySettings
 from lfja_mri.errors import InputError
@@ -60,9 +60,7 @@ def read_pairs(path: Path) -> tuple[RepeatPaths, ...]:
     )
 
 
-def joint_pairs(
-    first_rows: Sequence[Mapping[str, str]], second_rows: Sequence[Mapping[str, str]]
-) -> list[JointPair]:
+def joint_pairs(first_rows: Sequence[Row], second_rows: Sequence[Row]) -> list[JointPair]:
     """Pair the joints of two `grades.csv` of one subject by level and side; those graded once only are left out."""
     first = {(joint.level, joint.side): joint for joint in map(read_visit_joint, first_rows)}
     second = {(joint.level, joint.side): joint for joint in map(read_visit_joint, second_rows)}

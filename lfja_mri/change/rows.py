@@ -11,8 +11,9 @@ from lfja_mri import __version__
 from lfja_mri.change.types import MEASURES, Change, MeasureChange, VisitJoint
 from lfja_mri.errors import InputError
 from lfja_mri.model import Level, Side
-from lfja_mri.tables import Cell
+from lfja_mri.tables import Cell, format_cell
 
+Row = Mapping[str, Cell]
 Named = TypeVar("Named", bound=StrEnum)
 
 GRADED = "graded"
@@ -54,30 +55,30 @@ CHANGE_COLUMNS = (
 )
 
 
-def read_visit_joint(row: Mapping[str, str]) -> VisitJoint:
-    """Read one row of `grades.csv`, whose cells are text.
+def read_visit_joint(row: Row) -> VisitJoint:
+    """Read one row of `grades.csv`: cells of text, or as `grade_rows` gives them.
 
     Raises
     ------
     InputError
         A level, side, grade or measure is not one; the message names the column and what was found.
     """
-    graded = row.get("status", "") == GRADED
+    graded = _text(row, "status") == GRADED
     return VisitJoint(
-        subject=row.get("subject", ""),
-        visit=row.get("visit", ""),
-        study_key=row.get("study_key", ""),
+        subject=_text(row, "subject"),
+        visit=_text(row, "visit"),
+        study_key=_text(row, "study_key"),
         level=_one_of(Level, row, "level"),
         side=_one_of(Side, row, "side"),
         grade=_grade(row) if graded else None,
         measures={name: value for name in MEASURES if (value := _number(row, name)) is not None},
         sources=tuple(sorted(_list(row, "sources"))),
-        numbering_basis=row.get("numbering_basis", ""),
-        rules=(row.get("scale", ""), row.get("rules_digest", "")),
-        fat_suppression=row.get("fat_suppression", ""),
-        reason=row.get("reason", ""),
+        numbering_basis=_text(row, "numbering_basis"),
+        rules=(_text(row, "scale"), _text(row, "rules_digest")),
+        fat_suppression=_text(row, "fat_suppression"),
+        reason=_text(row, "reason"),
         flags=_list(row, "flags"),
-        tool_version=row.get("tool_version", ""),
+        tool_version=_text(row, "tool_version"),
     )
 
 
@@ -124,8 +125,12 @@ def _rules_digest(change: Change) -> str:
     return ";".join(sorted({visit.rules[1] for visit in visits if visit is not None and visit.rules[1]}))
 
 
-def _grade(row: Mapping[str, str]) -> int:
-    text = row.get("grade", "")
+def _text(row: Row, column: str) -> str:
+    return format_cell(row.get(column))
+
+
+def _grade(row: Row) -> int:
+    text = _text(row, "grade")
     try:
         return int(text)
     except ValueError as error:
@@ -134,8 +139,8 @@ def _grade(row: Mapping[str, str]) -> int:
         ) from error
 
 
-def _number(row: Mapping[str, str], column: str) -> float | None:
-    text = row.get(column, "")
+def _number(row: Row, column: str) -> float | None:
+    text = _text(row, column)
     if not text:
         return None
     try:
@@ -147,12 +152,12 @@ def _number(row: Mapping[str, str], column: str) -> float | None:
     return value
 
 
-def _list(row: Mapping[str, str], column: str) -> tuple[str, ...]:
-    return tuple(part for part in row.get(column, "").split(";") if part)
+def _list(row: Row, column: str) -> tuple[str, ...]:
+    return tuple(part for part in _text(row, column).split(";") if part)
 
 
-def _one_of(kind: type[Named], row: Mapping[str, str], column: str) -> Named:
-    text = row.get(column, "")
+def _one_of(kind: type[Named], row: Row, column: str) -> Named:
+    text = _text(row, column)
     try:
         return kind(text)
     except ValueError as error:

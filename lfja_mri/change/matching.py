@@ -1,0 +1,65 @@
+"""Do two visits call the same disc by the same name? Asked of the images, not of the names.
+
+Neighbouring discs look alike, but not as alike as a disc and itself a year later: each disc of the baseline is
+brought, coarsely, to the disc of its name and to that disc's neighbours at the follow-up. Where a neighbour fits
+clearly better, the numbering slipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from lfja_mri.change.layers import LevelImages
+from lfja_mri.change.registration import register_level
+from lfja_mri.config import RegistrationSettings
+from lfja_mri.model import Disc, Level
+
+ImagesAt = Callable[[Level], LevelImages]
+
+NO_FIT = -1.0
+NEIGHBOURS = (-1, 1)
+
+
+def numbering_slips(
+    baseline: Sequence[Disc],
+    follow_up: Sequence[Disc],
+    baseline_at: ImagesAt,
+    follow_up_at: ImagesAt,
+    settings: RegistrationSettings,
+) -> frozenset[Level]:
+    """Return the levels whose name means another disc at the follow-up.
+
+    Parameters
+    ----------
+    baseline, follow_up
+        Discs, cranial first.
+    baseline_at, follow_up_at
+        Images of each visit at a level.
+
+    Returns
+    -------
+    All levels of the baseline where the spine as a whole fits better one disc off; else those that do alone.
+    """
+    names = [disc.level for disc in follow_up]
+    fits: dict[int, dict[Level, float]] = {step: {} for step in (0, *NEIGHBOURS)}
+    for disc in (disc for disc in baseline if disc.level in names):
+        place = names.index(disc.level)
+        for step, fit in fits.items():
+            if 0 <= place + step < len(follow_up):
+                other = follow_up[place + step]
+                images = baseline_at(disc.level), follow_up_at(other.level)
+                motion = register_level(disc, other, *images, settings, coarse_only=True)
+                fit[disc.level] = NO_FIT if motion is None else motion.correlation
+    return _slipped(fits, settings.slip_margin)
+
+
+def _slipped(fits: dict[int, dict[Level, float]], margin: float) -> frozenset[Level]:
+    """Judge the fits of every step; compared over the levels that the step could be tried on."""
+    alone: set[Level] = set()
+    for step in NEIGHBOURS:
+        better = [level for level, fit in fits[step].items() if fit > fits[0][level] + margin]
+        tried = len(fits[step])
+        if tried and sum(fits[step].values()) > sum(fits[0][level] for level in fits[step]) + margin * tried:
+            return frozenset(fits[0])
+        alone.update(better)
+    return frozenset(alone)
