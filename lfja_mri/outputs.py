@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,11 @@ from lfja_mri import __version__
 from lfja_mri.batch.folder import StudyFiles, to_json
 from lfja_mri.change import protocol_of
 from lfja_mri.config import digest
-from lfja_mri.grading import explain, measurements_to_json
 from lfja_mri.errors import Reason
+from lfja_mri.grading import explain, measurements_to_json
 from lfja_mri.model import AbsentJoint, Image, Joint, JointResult, NotGraded, StudyResult
 from lfja_mri.pipeline import Road
-from lfja_mri.report.figures import joint_picture, overview_picture
-from lfja_mri.report.label_map import label_map_files
+from lfja_mri.report import About, joint_picture, label_map_files, overview_picture, study_page
 from lfja_mri.results import (
     GRADES_COLUMNS,
     JOINTS_COLUMNS,
@@ -29,8 +28,18 @@ from lfja_mri.results import (
 )
 from lfja_mri.tables import to_csv, write_bytes
 
+PAGE = "report.html"
 
-def study_content(result: StudyResult, visit: Visit, road: Road, *, pictures: bool = True) -> StudyFiles:
+
+@dataclass(frozen=True)
+class Extras:
+    """What people look at, beside the tables that programs read."""
+
+    pictures: bool = True
+    pages: bool = True
+
+
+def study_content(result: StudyResult, visit: Visit, road: Road, extras: Extras) -> StudyFiles:
     """Return every file of a study's folder and its volatile record."""
     files = {
         "grades.csv": to_csv(GRADES_COLUMNS, grade_rows(result, visit, scale_of(road))).encode(),
@@ -38,8 +47,10 @@ def study_content(result: StudyResult, visit: Visit, road: Road, *, pictures: bo
         "explanations.txt": _explanations(result, road).encode(),
     }
     files |= _regions(result)
-    if pictures:
+    if extras.pictures:
         files |= _pictures(result)
+    if extras.pages:
+        files[PAGE] = _page(result, visit, road).encode()
     return StudyFiles(files, record(result, road))
 
 
@@ -114,6 +125,17 @@ def _pictures(result: StudyResult) -> dict[str, bytes]:
         if joint.joint is not None:
             pictures[picture_name(joint)] = joint_picture(joint, result.images)
     return pictures
+
+
+def _page(result: StudyResult, visit: Visit, road: Road) -> str:
+    explanations = {(joint.level, joint.side): explain(joint, road.rules) for joint in result.joints}
+    return study_page(result, about=about(road, visit), explanations=explanations)
+
+
+def about(road: Road, visit: Visit | None = None) -> About:
+    """Return what every page says of how it was made."""
+    visit = visit or Visit()
+    return About(__version__, visit.subject, visit.visit, road.rules.scale, road.rules.digest)
 
 
 def write_segmentation(result: StudyResult, out: Path) -> None:

@@ -24,7 +24,6 @@ from lfja_mri.model import (
     JointResult,
     Level,
     LevelMap,
-    Measurements,
     NotGraded,
     Side,
     StudyImages,
@@ -109,13 +108,13 @@ def segment_images(images: StudyImages, road: Road) -> StudyResult:
     )
 
 
-def measurer(road: Road) -> Callable[[Joint, StudyImages, LevelMap], Measurements]:
-    """Return the measuring function with its settings bound, as the comparison of visits needs it."""
+def grader(road: Road) -> Callable[[Joint, StudyImages, LevelMap], JointResult]:
+    """Return what measures and judges one joint, as the comparison of visits needs it."""
 
-    def measure(joint: Joint, images: StudyImages, level_map: LevelMap) -> Measurements:
-        return measure_joint(joint, images, level_map, road.settings.measure)
+    def grade(joint: Joint, images: StudyImages, level_map: LevelMap) -> JointResult:
+        return _grade_joint(joint, images, level_map, road)
 
-    return measure
+    return grade
 
 
 def _grade_joint(

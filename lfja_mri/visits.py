@@ -8,13 +8,13 @@ from pathlib import Path
 
 from lfja_mri.batch.folder import read_record
 from lfja_mri.batch.run import STUDIES
-from lfja_mri.change import Change, Evidence, RoleProtocol, compare_tables, protocol_of
+from lfja_mri.change import Change, Evidence, RoleProtocol, common_frame, compare_tables, protocol_of
 from lfja_mri.config import ChangeSettings
 from lfja_mri.errors import InputError, UsageError
 from lfja_mri.ingest import find_studies
 from lfja_mri.model import StudyResult
 from lfja_mri.outputs import scale_of
-from lfja_mri.pipeline import Road, grade_study
+from lfja_mri.pipeline import Road, grade_study, grader
 from lfja_mri.results import GRADES_COLUMNS, Visit, grade_rows
 from lfja_mri.tables import as_text, read_csv
 
@@ -28,6 +28,14 @@ class VisitSide:
     rows: Sequence[Mapping[str, str]]
     protocols: Mapping[str, Mapping[str, RoleProtocol]] = field(default_factory=dict)
     result: StudyResult | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Changes, and both visits in common joint frames where pixels were at hand, for pictures side by side."""
+
+    changes: tuple[Change, ...]
+    studies: tuple[StudyResult, StudyResult] | None = None
 
 
 def read_visit(path: Path, road: Road) -> VisitSide:
@@ -52,10 +60,26 @@ def read_visit(path: Path, road: Road) -> VisitSide:
 
 def compare_sides(
     baseline: VisitSide, follow_up: VisitSide, road: Road, settings: ChangeSettings
-) -> tuple[Change, ...]:
-    """Compare two sides, with what the headers tell of how each was imaged."""
+) -> Compared:
+    """Compare two sides: in common joint frames where both have pixels, by their tables otherwise."""
+    if baseline.result is not None and follow_up.result is not None:
+        return _compare_images(baseline.result, follow_up.result, road, settings)
     evidence = Evidence(baseline.protocols, follow_up.protocols)
-    return compare_tables(baseline.rows, follow_up.rows, settings, evidence)
+    return Compared(compare_tables(baseline.rows, follow_up.rows, settings, evidence))
+
+
+def _compare_images(
+    first: StudyResult, second: StudyResult, road: Road, settings: ChangeSettings
+) -> Compared:
+    common = common_frame(first, second, grader(road), settings)
+    rows = [result_rows(result, Visit(), road) for result in (common.baseline, common.follow_up)]
+    changes = compare_tables(*rows, settings, common.evidence("", ""))
+    return Compared(changes, (common.baseline, common.follow_up))
+
+
+def result_rows(result: StudyResult, visit: Visit, road: Road) -> list[dict[str, str]]:
+    """Return the rows of `grades.csv` of one result as text cells."""
+    return as_text(GRADES_COLUMNS, grade_rows(result, visit, scale_of(road)))
 
 
 def stored_protocol(folder: Path, study_key: str) -> dict[str, RoleProtocol]:
@@ -71,5 +95,4 @@ def _graded_now(path: Path, road: Road) -> VisitSide:
             f"{path} holds {len(studies)} MR studies; a comparison needs exactly one on each side"
         )
     result = grade_study(studies[0], road)
-    rows = as_text(GRADES_COLUMNS, grade_rows(result, Visit(), scale_of(road)))
-    return VisitSide(rows, {"": protocol_of(result.images)}, result)
+    return VisitSide(result_rows(result, Visit(), road), {"": protocol_of(result.images)}, result)

@@ -75,7 +75,7 @@ def studies(sample_data, tmp_path_factory) -> Path:
 
 
 def command(studies: Path, out: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "lfja_mri", "grade", str(studies), "--out", str(out), "--no-pictures", *more]
+    return [sys.executable, "-m", "lfja_mri", "grade", str(studies), "--out", str(out), "--no-pictures", "--no-report", *more]
 
 
 def stable_files(out: Path) -> dict[str, bytes]:

@@ -15,6 +15,8 @@ from lfja_mri.app.options import (
     Lowest,
     Out,
     OutFile,
+    Pages,
+    Pictures,
     Quiet,
     Rules,
     Scheduler,
@@ -50,21 +52,27 @@ def compare(
     repeatability: Repeatability = None,
     fail_on: FailOn = None,
     *,
+    report: Pages = True,
     quiet: Quiet = False,
 ) -> None:
     """Compare two visits joint by joint; a change counts only beyond the noise of measuring."""
     from lfja_mri.change import CHANGE_COLUMNS, change_rows
     from lfja_mri.config import load_change_settings
+    from lfja_mri.outputs import about
     from lfja_mri.pipeline import prepare
-    from lfja_mri.tables import as_text, deliver, to_csv
+    from lfja_mri.report import comparison_page
+    from lfja_mri.tables import as_text, deliver, to_csv, write_text
     from lfja_mri.visits import compare_sides, read_visit
 
     settings = load_change_settings(change_config, repeatability=repeatability)
     road = prepare(config, rules)
-    changes = compare_sides(read_visit(baseline, road), read_visit(follow_up, road), road, settings)
-    rows = change_rows(changes)
+    compared = compare_sides(read_visit(baseline, road), read_visit(follow_up, road), road, settings)
+    rows = change_rows(compared.changes)
     deliver(to_csv(CHANGE_COLUMNS, rows), out)
     cells = as_text(CHANGE_COLUMNS, rows)
+    if report and str(out) != "-":
+        page = comparison_page(cells, about=about(road), studies=compared.studies)
+        write_text(out.with_suffix(".html"), page)
     if not quiet and str(out) != "-":
         messages.print(changes_table(cells))
         messages.print(f"the table lies in {out}")
@@ -94,7 +102,8 @@ def cohort(
     timeout: Timeout = None,
     scheduler: Scheduler = None,
     *,
-    pictures: Annotated[bool, typer.Option(help="Write quality-control pictures.")] = True,
+    pictures: Pictures = True,
+    report: Pages = True,
     strict: Strict = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -105,14 +114,15 @@ def cohort(
     from lfja_mri.batch.run import RunOptions
     from lfja_mri.change import SUMMARY_COLUMNS
     from lfja_mri.config import load_change_settings
+    from lfja_mri.outputs import Extras
     from lfja_mri.pipeline import prepare
     from lfja_mri.tables import as_text
 
-    options = RunOptions(jobs, timeout, force, pictures, None, scheduler)
+    options = RunOptions(jobs, timeout, force, Extras(pictures, report), None, scheduler)
     road = prepare(config, rules, level_above_sacrum(lowest_level))
     settings = load_change_settings(change_config, repeatability=repeatability)
     with progress_display(quiet=quiet) as progress:
-        report = run_cohort(manifest, out, road, settings, options, progress)
+        done = run_cohort(manifest, out, road, settings, options, progress)
     if not quiet:
         shown = (
             "visit",
@@ -123,11 +133,11 @@ def cohort(
             "improved",
             "worsened",
         )
-        rows = as_text(SUMMARY_COLUMNS, report.summary)
+        rows = as_text(SUMMARY_COLUMNS, done.summary)
         messages.print(plain_table("The trial", shown, [[row[column] for column in shown] for row in rows]))
         messages.print(f"the files lie in {out}")
-    for left_out in report.left_out:
+    for left_out in done.left_out:
         messages.print(f"[yellow]{left_out.where} left out:[/] {left_out.reason.value} {left_out.detail}")
-    code = report.run.exit_code(strict=strict)
-    some_lost = bool(report.left_out) and code is ExitCode.DONE
+    code = done.run.exit_code(strict=strict)
+    some_lost = bool(done.left_out) and code is ExitCode.DONE
     raise typer.Exit(int(ExitCode.SOME_FAILED if some_lost else code))

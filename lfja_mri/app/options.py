@@ -43,6 +43,8 @@ Strict = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Do finished work again.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no tables.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Pictures = Annotated[bool, typer.Option(help="Write quality-control pictures.")]
+Pages = Annotated[bool, typer.Option("--report/--no-report", help="Write HTML pages.")]
 Jobs = Annotated[
     int | None, typer.Option(help="Processes; default all cores, negative leaves that many free.")
 ]

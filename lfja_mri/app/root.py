@@ -18,7 +18,7 @@ NOTICE = "Research software, not a medical device."
 class LfjaGroup(typer.core.TyperGroup):
     """Turns the family of errors into one line on standard error and their exit code."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)

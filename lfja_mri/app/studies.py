@@ -19,6 +19,8 @@ from lfja_mri.app.options import (
     OneInput,
     Out,
     OutFile,
+    Pages,
+    Pictures,
     Quiet,
     Rules,
     Salt,
@@ -47,7 +49,8 @@ def grade(
     salt_file: Salt = None,
     scheduler: Scheduler = None,
     *,
-    pictures: Annotated[bool, typer.Option(help="Write quality-control pictures.")] = True,
+    pictures: Pictures = True,
+    report: Pages = True,
     strict: Strict = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -55,25 +58,24 @@ def grade(
     """Grade every joint of every study in the inputs: the main job."""
     from lfja_mri.app.progress import progress_display
     from lfja_mri.batch.run import RunOptions, grade_inputs
+    from lfja_mri.outputs import Extras
     from lfja_mri.pipeline import prepare
 
-    options = RunOptions(jobs, timeout, force, pictures, secret(salt_file), scheduler)
+    options = RunOptions(jobs, timeout, force, Extras(pictures, report), secret(salt_file), scheduler)
     road = prepare(config, rules, level_above_sacrum(lowest_level))
     with progress_display(quiet=quiet) as progress:
-        report = grade_inputs(inputs, out, road, options, progress)
+        done = grade_inputs(inputs, out, road, options, progress)
     if not quiet:
-        for study_key, rows in report.rows_by_study().items():
+        for study_key, rows in done.rows_by_study().items():
             messages.print(grades_table(rows, f"study {study_key}"))
-        messages.print(
-            f"{len(report.finished)} graded, {len(report.failures)} failed; the files lie in {out}"
-        )
-    for failure in report.failures:
+        messages.print(f"{len(done.finished)} graded, {len(done.failures)} failed; the files lie in {out}")
+    for failure in done.failures:
         messages.print(
             f"[yellow]study {failure.study_key} failed:[/] {failure.reason.value}: {failure.detail}"
         )
     if explain is not None:
-        typer.echo(report.explanation(*explain))
-    raise typer.Exit(int(report.exit_code(strict=strict)))
+        typer.echo(done.explanation(*explain))
+    raise typer.Exit(int(done.exit_code(strict=strict)))
 
 
 @app.command(epilog="Example: lfja-mri inspect archive.zip --json | jq .studies")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ from lfja_mri.config import digest
 from lfja_mri.errors import ExitCode, InputError, Reason
 from lfja_mri.ingest import Study, content_digest, find_studies, subject_key
 from lfja_mri.model import STANDARD_LEVELS, JointResult, Level, NotGraded, Rejection, Side, StudyResult
-from lfja_mri.outputs import scale_of, study_content
+from lfja_mri.outputs import PAGE, Extras, about, scale_of, study_content
 from lfja_mri.pipeline import Road, grade_study
 from lfja_mri.progress import ReportProgress, silent
+from lfja_mri.report import index_page
 from lfja_mri.results import GRADES_COLUMNS, Visit, grade_rows
 from lfja_mri.tables import Cell, read_csv, to_csv, write_bytes, write_text
 
@@ -37,7 +38,7 @@ class RunOptions:
     jobs: int | None = None
     timeout_s: float | None = None
     force: bool = False
-    pictures: bool = True
+    extras: Extras = field(default_factory=Extras)
     salt: bytes | None = None
     scheduler: str | None = None
 
@@ -57,7 +58,7 @@ class Task:
     folder: Path
     road: Road
     request_digest: str
-    pictures: bool
+    extras: Extras
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,17 @@ def run_studies(
     rows = gather(out, tasks, failures, road)
     report = RunReport(out, done, skipped, failures, tuple(rejections), tuple(rows))
     write_bytes(out / RECORD_NAME, to_json(_run_record(report, road)))
+    if options.extras.pages:
+        write_text(out / "index.html", _index(report, road))
     return report
+
+
+def _index(report: RunReport, road: Road) -> str:
+    links = {key: f"{STUDIES}/{key}/{PAGE}" for key in report.finished}
+    failures = [(f"study {one.study_key}", f"{one.reason.value}: {one.detail}") for one in report.failures]
+    return index_page(
+        report.rows, about=about(road), links=links, failures=failures, further=[("grades.csv", "grades.csv")]
+    )
 
 
 def _run_record(report: RunReport, road: Road) -> dict[str, Any]:
@@ -177,16 +188,16 @@ def _task(study: Study, visit: Visit, out: Path, road: Road, options: RunOptions
         "items": digest(road.items),
         "lowest_level": road.lowest_level,
         "visit": [visit.subject, visit.visit],
-        "pictures": options.pictures,
+        "extras": asdict(options.extras),
         "tool_version": __version__,
     }
-    return Task(study, visit, out / STUDIES / study.study_key, road, digest(request), options.pictures)
+    return Task(study, visit, out / STUDIES / study.study_key, road, digest(request), options.extras)
 
 
 def perform(task: Task) -> str:
     """Grade one study and write its folder: what a worker does."""
     result = grade_study(task.study, task.road)
-    content = study_content(result, task.visit, task.road, pictures=task.pictures)
+    content = study_content(result, task.visit, task.road, task.extras)
     write_study_folder(task.folder, content, task.request_digest)
     return task.study.study_key
 
