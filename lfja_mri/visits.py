@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lfja_mri.batch.folder import read_record
 from lfja_mri.batch.run import STUDIES
-from lfja_mri.change import Change, Evidence, RoleProtocol, common_frame, compare_tables, protocol_of
+from lfja_mri.change import Change, Evidence, RoleProtocol, compare_tables, protocol_of
+from lfja_mri.change.common_frame import common_frame
 from lfja_mri.config import ChangeSettings
 from lfja_mri.errors import InputError, UsageError
 from lfja_mri.ingest import find_studies
@@ -72,8 +73,8 @@ def _compare_images(
     first: StudyResult, second: StudyResult, road: Road, settings: ChangeSettings
 ) -> Compared:
     common = common_frame(first, second, grader(road), settings)
-    rows = [result_rows(result, Visit(), road) for result in (common.baseline, common.follow_up)]
-    changes = compare_tables(*rows, settings, common.evidence("", ""))
+    before, after = (result_rows(result, Visit(), road) for result in (common.baseline, common.follow_up))
+    changes = compare_tables(before, after, settings, common.evidence("", ""))
     return Compared(changes, (common.baseline, common.follow_up))
 
 

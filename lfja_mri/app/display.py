@@ -52,28 +52,36 @@ def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     return table
 
 
-def tree(label: str, branches: Mapping[str, Any]) -> Tree:
-    """Lay out nested plain values as a tree."""
-    root = Tree(label)
-    _grow(root, branches)
+def catalogue_tree(description: Mapping[str, Any]) -> Tree:
+    """Lay out what an input holds: studies, series, stacks, the role each would play, and what is left out."""
+    root = Tree(f"{description['files']} files")
+    for study in description["studies"]:
+        branch = root.add(f"[bold]study {study['study_key']}[/]")
+        for series in study["series"]:
+            twig = branch.add(f"series {series['series']}")
+            for stack in series["stacks"]:
+                _grow_stack(twig, stack)
+        for rejection in study.get("rejections", ()):
+            branch.add(_left_out(rejection))
+    for rejection in description["rejections"]:
+        root.add(_left_out(rejection))
     return root
 
 
-def _grow(node: Tree, value: Any) -> None:
-    if isinstance(value, Mapping):
-        for key, below in value.items():
-            if isinstance(below, Mapping | list | tuple) and below:
-                _grow(node.add(f"[bold]{key}[/]"), below)
-            elif not isinstance(below, Mapping | list | tuple):
-                node.add(f"{key}: {below}")
-        return
-    for below in value:
-        if isinstance(below, Mapping):
-            name = below.get("label") or below.get("key") or below.get("where") or "-"
-            rest = {key: item for key, item in below.items() if item is not name}
-            _grow(node.add(f"[bold]{name}[/]"), rest)
-        else:
-            node.add(str(below))
+def _grow_stack(node: Tree, stack: Mapping[str, Any]) -> None:
+    size = f"{stack['planes']} planes of {stack['columns']} x {stack['rows']}"
+    place = f"{stack['pixel_mm'][0]:.2f} mm, pitch {stack['pitch_mm']:.2f} mm, tilt {stack['obliquity_deg']:.0f} deg"
+    if stack["role"]:
+        role = f"[green]{stack['role']}[/] ({stack['confidence']:.2f})"
+    else:
+        role = f"[yellow]left out: {stack['reason']}[/] {stack['detail']}"
+    leaf = node.add(f"{stack['stack']} {stack['plane']}, {size}, {place}: {role}")
+    for words in stack["evidence"] or ():
+        leaf.add(f"[dim]{words}[/]")
+
+
+def _left_out(rejection: Mapping[str, Any]) -> str:
+    return f"[yellow]left out[/] {rejection['where']}: {rejection['reason']} [dim]{rejection['detail']}[/]"
 
 
 def _grade(row: Mapping[str, str] | None) -> str:

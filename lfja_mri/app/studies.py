@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lfja_mri.app.display import grades_table, messages, tree
+from lfja_mri.app.display import catalogue_tree, grades_table, messages
 from lfja_mri.app.options import (
     AsJson,
     Config,
@@ -91,21 +91,19 @@ def inspect(inputs: Inputs, config: Config = None, *, as_json: AsJson = False) -
         return
     from rich.console import Console
 
-    Console().print(tree("input", description))
+    Console().print(catalogue_tree(description))
 
 
 @app.command(epilog="Example: lfja-mri ingest archive.zip --out nifti")
 def ingest(inputs: Inputs, out: Out, config: Config = None, *, quiet: Quiet = False) -> None:
     """Write every usable stack as NIfTI with a JSON sidecar, and an index of what was left out and why."""
     from lfja_mri.config import load_pipeline_settings
-    from lfja_mri.ingest import export_stacks, find_studies
+    from lfja_mri.ingest import export, find_studies
 
     settings = load_pipeline_settings(config).ingest
-    index = export_stacks(find_studies(inputs, settings), out, settings)
+    index = export(find_studies(inputs, settings), out, settings)
     if not quiet:
-        messages.print(
-            f"{len(index['stacks'])} stacks written, {len(index['rejected'])} left out; see {out}/index.json"
-        )
+        messages.print(f"{len(index['studies'])} studies; what was written and what was left out: {out}/index.json")
 
 
 @app.command(epilog="Example: lfja-mri locate study_folder --out levels.csv")
