@@ -124,7 +124,7 @@ def _draw_words(panel: Panel, result: JointResult) -> None:
     lines = textwrap.wrap(palette.because(result.outcome), WORDS_PER_LINE)[:3]
     flags = palette.flags_of(result)
     if flags:
-        lines += textwrap.wrap("flags: " + ", ".join(flags), WORDS_PER_LINE)[:2]
+        lines += textwrap.wrap("flags: " + ", ".join(flags).replace("_", " "), WORDS_PER_LINE)[:2]
     lines.append(palette.DISCLAIMER)
     panel.text(
         0.0,

@@ -94,8 +94,8 @@ def _draw_front(panel: Panel, result: StudyResult) -> None:
     for joint in result.joints:
         _draw_joint_mark(panel, joint, result.level_map)
     _frame_front(panel, result)
-    paint.draw_letter(panel, 0.04, "R")
-    paint.draw_letter(panel, 0.96, "L")
+    paint.draw_letter(panel, 0.04, "R", up=0.96)
+    paint.draw_letter(panel, 0.96, "L", up=0.96)
     paint.draw_caption(panel, "joints seen from the front; dashed: place assumed")
 
 
@@ -147,15 +147,9 @@ def _frame_front(panel: Panel, result: StudyResult) -> None:
     panel.set_xlim(middle - reach, middle + reach)
     panel.set_ylim(centres[:, 2].min() - 2 * MARGIN_MM, centres[:, 2].max() + MARGIN_MM)
     for disc in discs:
-        panel.text(
-            middle,
-            disc.centre_lps_mm[2],
-            disc.level.value,
-            color=paint.INK,
-            fontsize=9,
-            ha="center",
-            va="center",
-        )
+        beside = float(disc.centre_lps_mm[0]) - disc.width_mm / 2 - 2.0
+        height = float(disc.centre_lps_mm[2])
+        panel.text(beside, height, disc.level.value, color=paint.INK, fontsize=9, ha="right", va="center")
 
 
 def _draw_table(panel: Panel, result: StudyResult) -> None:

@@ -96,7 +96,13 @@ class JointCard:
     @property
     def grade_words(self) -> str:
         """Return the grade with its interval in words."""
-        return palette.grade_words(self.outcome).replace("_", " ")
+        return palette.grade_words(self.outcome)
+
+    @property
+    def explanation_lines(self) -> list[tuple[int, str]]:
+        """Return (indent, words) of each line of the explanation."""
+        lines = self.explanation.splitlines()
+        return [(len(line) - len(line.lstrip()), line.strip()) for line in lines if line.strip()]
 
     @property
     def flags(self) -> tuple[str, ...]:

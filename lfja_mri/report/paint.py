@@ -61,11 +61,11 @@ def draw_caption(panel: Panel, words: str) -> None:
     panel.text(0.5, -0.015, words, transform=panel.transAxes, color=INK, ha="center", va="top", fontsize=9)
 
 
-def draw_letter(panel: Panel, across: float, letter: str) -> None:
-    """Write an anatomical letter at half height; `across` is a share of the panel's width."""
+def draw_letter(panel: Panel, across: float, letter: str, up: float = 0.5) -> None:
+    """Write an anatomical letter; `across` and `up` are shares of the panel's width and height."""
     panel.text(
         across,
-        0.5,
+        up,
         letter,
         transform=panel.transAxes,
         color="#ffffff",

@@ -57,7 +57,7 @@ def short_grade(outcome: Outcome) -> str:
 def grade_words(outcome: Outcome) -> str:
     """Return the grade with its interval, or that there is none and why."""
     if not isinstance(outcome, Graded):
-        return f"not graded: {outcome.reason.value}"
+        return f"not graded: {outcome.reason.value.replace('_', ' ')}"
     if outcome.grade_low == outcome.grade_high:
         return f"grade {outcome.grade}"
     return f"grade {outcome.grade} ({outcome.grade_low} to {outcome.grade_high})"

@@ -9,7 +9,7 @@ import numpy as np
 from lfja_mri.model import Disc, FloatArray, JointResult, StudyResult
 from lfja_mri.report import overview, palette
 
-MARGIN_MM = 14.0
+MARGIN_MM = 18.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class DiscShape:
-    """A disc's outline from the front; `points` in SVG words."""
+    """A disc's outline from the front; `points` in SVG words, its name's right end at (x, y)."""
 
     words: str
     points: str
@@ -83,9 +83,10 @@ def _picture(points_lps_mm: FloatArray, top_left: FloatArray) -> FloatArray:
 
 def _disc_shape(disc: Disc, top_left: FloatArray) -> DiscShape:
     corners = _picture(disc_corners(disc), top_left)
-    x, y = _picture(disc.centre_lps_mm, top_left)
+    x = corners[:, 0].min() - 2.0
+    y = _picture(disc.centre_lps_mm, top_left)[1]
     words = " ".join(f"{column:.1f},{row:.1f}" for column, row in corners)
-    return DiscShape(disc.level.value, words, float(x), float(y))
+    return DiscShape(disc.level.value, words, round(float(x), 1), float(y))
 
 
 def _spot(joint: JointResult, place: FloatArray) -> Spot:
