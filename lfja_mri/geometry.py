@@ -7,7 +7,6 @@ Vocabulary: a *point* is an LPS position in mm, shape (..., 3); a *voxel* index 
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from lfja_mri.model import FloatArray, ImageArray, Plane, Volume
 
@@ -53,6 +52,9 @@ def sample(
     -------
     Signal at each point, shape (...).
     """
+    # loaded here: reading headers needs affines but no sampling, and scipy is slow to load
+    from scipy import ndimage
+
     points = np.asarray(points_lps_mm, dtype=np.float64)
     index_xyz = apply(volume.lps_to_voxel, points).reshape(-1, 3)
     values = ndimage.map_coordinates(volume.values_zyx, index_xyz[:, ::-1].T, order=order, mode="nearest")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from lfja_mri.config import IngestSettings
 from lfja_mri.geometry import unit
@@ -98,6 +97,8 @@ def fat_is_dark(cues: Cues, settings: IngestSettings) -> tuple[bool, float]:
 
 
 def _working_image(plane_yx: ImageArray, spacing_mm: tuple[float, float]) -> FloatArray:
+    from scipy import ndimage
+
     zoom = (spacing_mm[0] / WORKING_PIXEL_MM, spacing_mm[1] / WORKING_PIXEL_MM)
     image = ndimage.gaussian_filter(plane_yx.astype(np.float64), [0.35 / step for step in zoom])
     image = ndimage.zoom(image, zoom, order=1)
@@ -107,12 +108,16 @@ def _working_image(plane_yx: ImageArray, spacing_mm: tuple[float, float]) -> Flo
 
 
 def _back_edge(body: BoolArray) -> list[int]:
+    from scipy import ndimage
+
     solid = ndimage.binary_opening(body, np.ones((1, 3), dtype=bool))
     return [int(np.flatnonzero(row)[-1]) if row.any() else -1 for row in solid]
 
 
 def _bright_path(image: FloatArray, edge: list[int]) -> float:
     """Median signal of the brightest path from the top row to the bottom row, one column a row at most."""
+    from scipy import ndimage
+
     height, width = image.shape
     cost = np.full(image.shape, -1e9)
     for row in range(height):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from pydicom.dataset import Dataset
+from typing import Any
 
 from lfja_mri.ingest.values import first_value, positive_of, text_of, texts_of
 
@@ -31,7 +30,7 @@ class SeriesFacts:
     time_s: float | None = None
 
 
-def facts_of(places: tuple[Dataset, ...]) -> SeriesFacts:
+def facts_of(places: tuple[Any, ...]) -> SeriesFacts:
     """Read the facts of one plane from its data set, or from its frame's functional groups before it."""
     texts = (
         text_of(first_value(places, word))
@@ -58,7 +57,7 @@ def facts_of(places: tuple[Dataset, ...]) -> SeriesFacts:
     )
 
 
-def _clock(places: tuple[Dataset, ...]) -> float | None:
+def _clock(places: tuple[Any, ...]) -> float | None:
     """Seconds since midnight of the acquisition, else of the series."""
     whole = text_of(first_value(places, "FrameAcquisitionDateTime", "AcquisitionDateTime"))
     text = whole[8:] or text_of(first_value(places, "AcquisitionTime", "SeriesTime"))

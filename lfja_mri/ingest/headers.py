@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import math
-import os
-import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
-
-from pydicom.datadict import tag_for_keyword
-from pydicom.dataset import Dataset
 
 from lfja_mri.errors import Reason
 from lfja_mri.ingest.facts import SeriesFacts, facts_of
 from lfja_mri.ingest.files import Source, open_each
+from lfja_mri.ingest.scan import COMPRESSED_PREFIXES, PREAMBLE_BYTES, Record, scan
+from lfja_mri.ingest.stored import Stored, stored_of
 from lfja_mri.ingest.values import (
     PARSE_ERRORS,
     first_value,
     integer_of,
-    macros,
     number_of,
     numbers_of,
     positive_of,
-    quiet_reading,
-    read_dataset,
     text_of,
     value_of,
 )
@@ -37,56 +31,7 @@ MR_CLASSES = frozenset(
         "1.2.840.10008.5.1.4.1.1.4.4",
     }
 )
-COMPRESSED_PREFIXES = ("1.2.840.10008.1.2.4", "1.2.840.10008.1.2.5")
-DEFLATED = "1.2.840.10008.1.2.1.99"
-PREAMBLE_BYTES = 128
-PIXEL_DATA_TAG = 0x7FE00010
-KEYWORDS = (
-    "ImageType",
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "StudyDate",
-    "SeriesDate",
-    "AcquisitionDate",
-    "StudyTime",
-    "SeriesTime",
-    "AcquisitionTime",
-    "AcquisitionDateTime",
-    "Modality",
-    "Manufacturer",
-    "ManufacturerModelName",
-    "SeriesDescription",
-    "ProtocolName",
-    "ContrastBolusAgent",
-    "ScanningSequence",
-    "SequenceVariant",
-    "ScanOptions",
-    "SequenceName",
-    "PulseSequenceName",
-    "SliceThickness",
-    "RepetitionTime",
-    "EchoTime",
-    "InversionTime",
-    "MagneticFieldStrength",
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "AcquisitionNumber",
-    "InstanceNumber",
-    "TemporalPositionIdentifier",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "FrameOfReferenceUID",
-    "SamplesPerPixel",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "PixelSpacing",
-    "BitsAllocated",
-    "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence",
-)
-TAGS: list[Any] = [tag_for_keyword(word) for word in KEYWORDS]
+DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +54,7 @@ class PlaneHeader:
     instance_number: int | None
     acquisition: tuple[float, ...]
     facts: SeriesFacts
+    stored: Stored
 
 
 class HeaderError(Exception):
@@ -124,34 +70,53 @@ def read_headers(sources: Iterable[Source]) -> tuple[list[PlaneHeader], list[Rej
     """Read the header of every source; a file with several frames gives one record a frame."""
     planes: list[PlaneHeader] = []
     rejections: list[Rejection] = []
-    with quiet_reading():
-        for source, stream in open_each(sources):
-            try:
-                planes.extend(_planes_of(source, stream))
-            except HeaderError as error:
-                rejections.append(Rejection(source.where, error.reason, error.detail))
-            except PARSE_ERRORS:
-                rejections.append(Rejection(source.where, Reason.UNREADABLE_FILE, "a damaged DICOM header"))
+    for source, stream in open_each(sources):
+        try:
+            planes.extend(_planes_of(source, stream))
+        except HeaderError as error:
+            rejections.append(Rejection(source.where, error.reason, error.detail))
+        except PARSE_ERRORS:
+            rejections.append(Rejection(source.where, Reason.UNREADABLE_FILE, "a damaged DICOM header"))
     return planes, rejections
+
+
+def read_record(stream: BinaryIO) -> Record:
+    """Read one header, the fast way where it can be.
+
+    Raises
+    ------
+    HeaderError
+        The file is empty or not DICOM.
+    """
+    record = scan(stream)
+    if record is not None:
+        return record
+    stream.seek(0)
+    _require_dicom(stream)
+    # pydicom takes long to load, and most inputs never need it
+    from lfja_mri.ingest.dataset import read_record as read_any
+
+    return read_any(stream)
 
 
 def _planes_of(source: Source, stream: BinaryIO | None) -> list[PlaneHeader]:
     if stream is None:
         raise HeaderError(Reason.UNREADABLE_FILE, "it could not be opened")
-    _require_dicom(stream)
-    dataset = read_dataset(stream, tags=TAGS)
-    _require_mr(dataset)
-    _require_pixels(dataset, stream)
-    if "PerFrameFunctionalGroupsSequence" in dataset:
-        return _frames_of(source, dataset)
-    if (integer_of(dataset.get("NumberOfFrames")) or 1) > 1:
+    record = read_record(stream)
+    _require_mr(record.fields)
+    _require_pixels(record)
+    if record.frames is not None:
+        return [
+            _plane(source, record, frame, (*places, record.fields))
+            for frame, places in enumerate(record.frames)
+        ]
+    if (integer_of(record.fields.get("NumberOfFrames")) or 1) > 1:
         raise HeaderError(Reason.MISSING_POSITION, "several frames in one file without a place for each")
-    return [_plane(source, None, (dataset,), facts_of((dataset,)))]
+    return [_plane(source, record, None, (record.fields,))]
 
 
 def _require_dicom(stream: BinaryIO) -> None:
     start = stream.read(PREAMBLE_BYTES + 4)
-    stream.seek(0)
     if not start:
         raise HeaderError(Reason.EMPTY_FILE, "zero bytes")
     if start[PREAMBLE_BYTES:] == b"DICM":
@@ -164,13 +129,10 @@ def _require_dicom(stream: BinaryIO) -> None:
     raise HeaderError(Reason.NOT_DICOM, "not a DICOM file")
 
 
-def _require_mr(dataset: Dataset) -> None:
-    sop_class = str(dataset.get("SOPClassUID") or "")
-    modality = str(dataset.get("Modality") or "").upper()
-    if "DirectoryRecordSequence" in dataset or sop_class == "1.2.840.10008.1.3.10":
-        raise HeaderError(Reason.NOT_MR_IMAGE, "a DICOMDIR: the files themselves are read")
-    meta_class = str(getattr(dataset, "file_meta", Dataset()).get("MediaStorageSOPClassUID") or "")
-    if meta_class == "1.2.840.10008.1.3.10":
+def _require_mr(fields: Mapping[str, Any]) -> None:
+    sop_class, meta_class = text_of(fields.get("SOPClassUID")), text_of(fields.get("MediaStorageSOPClassUID"))
+    modality = text_of(fields.get("Modality")).upper()
+    if DIRECTORY_CLASS in {sop_class, meta_class}:
         raise HeaderError(Reason.NOT_MR_IMAGE, "a DICOMDIR: the files themselves are read")
     if modality not in {"", "MR"}:
         raise HeaderError(Reason.NOT_MR_IMAGE, "another modality than MR")
@@ -179,46 +141,25 @@ def _require_mr(dataset: Dataset) -> None:
         raise HeaderError(Reason.NOT_MR_IMAGE, "another kind of object than an MR image")
 
 
-def _require_pixels(dataset: Dataset, stream: BinaryIO) -> None:
-    if (integer_of(dataset.get("SamplesPerPixel")) or 1) != 1:
+def _require_pixels(record: Record) -> None:
+    fields = record.fields
+    if (integer_of(fields.get("SamplesPerPixel")) or 1) != 1:
         raise HeaderError(Reason.COLOUR_IMAGE, "colour pixels: a screen copy or a map")
-    syntax = str(getattr(dataset, "file_meta", Dataset()).get("TransferSyntaxUID") or "")
-    if syntax == DEFLATED:
-        return
-    here = stream.tell()
-    size = stream.seek(0, os.SEEK_END)
-    stream.seek(here)
-    head = stream.read(4)
-    if len(head) < 4 or _tag(head, big=syntax == "1.2.840.10008.1.2.2") != PIXEL_DATA_TAG:
-        raise HeaderError(
-            Reason.TRUNCATED_FILE if len(head) < 4 else Reason.NO_PIXELS, "no pixels in the file"
-        )
-    if not syntax.startswith(COMPRESSED_PREFIXES) and size - here - 8 < _pixel_bytes(dataset):
+    if record.pixel_start is None:
+        raise HeaderError(Reason.NO_PIXELS, "no pixels in the file, or it ends before them")
+    packed = text_of(fields.get("TransferSyntaxUID")).startswith(COMPRESSED_PREFIXES)
+    if record.pixel_length is not None and not packed and record.pixel_length < _pixel_bytes(fields):
         raise HeaderError(Reason.TRUNCATED_FILE, "the file ends before its pixels do")
 
 
-def _tag(head: bytes, *, big: bool) -> int:
-    group, element = struct.unpack(">HH" if big else "<HH", head)
-    return int(group << 16 | element)
+def _pixel_bytes(fields: Mapping[str, Any]) -> int:
+    pixels = (integer_of(fields.get("Rows")) or 0) * (integer_of(fields.get("Columns")) or 0)
+    frames = integer_of(fields.get("NumberOfFrames")) or 1
+    return pixels * frames * (integer_of(fields.get("BitsAllocated")) or 16) // 8
 
 
-def _pixel_bytes(dataset: Dataset) -> int:
-    pixels = (integer_of(dataset.get("Rows")) or 0) * (integer_of(dataset.get("Columns")) or 0)
-    frames = integer_of(dataset.get("NumberOfFrames")) or 1
-    return pixels * frames * (integer_of(dataset.get("BitsAllocated")) or 16) // 8
-
-
-def _frames_of(source: Source, dataset: Dataset) -> list[PlaneHeader]:
-    shared_items = dataset.get("SharedFunctionalGroupsSequence") or []
-    shared = macros(shared_items[0]) if shared_items else []
-    planes = []
-    for frame, item in enumerate(dataset.PerFrameFunctionalGroupsSequence):
-        places = (*macros(item), *shared, dataset)
-        planes.append(_plane(source, frame, places, facts_of(places)))
-    return planes
-
-
-def _plane(source: Source, frame: int | None, places: tuple[Dataset, ...], facts: SeriesFacts) -> PlaneHeader:
+def _plane(source: Source, record: Record, frame: int | None, places: tuple[Any, ...]) -> PlaneHeader:
+    facts = facts_of(places)
     rows, columns = integer_of(first_value(places, "Rows")), integer_of(first_value(places, "Columns"))
     if not rows or not columns:
         raise HeaderError(Reason.NO_PIXELS, "an image without rows or columns")
@@ -247,10 +188,11 @@ def _plane(source: Source, frame: int | None, places: tuple[Dataset, ...], facts
         ),
         acquisition=_acquisition(places, facts),
         facts=facts,
+        stored=stored_of(record, frame, places),
     )
 
 
-def _orientation(places: tuple[Dataset, ...]) -> tuple[float, float, float, float, float, float]:
+def _orientation(places: tuple[Any, ...]) -> tuple[float, float, float, float, float, float]:
     value = numbers_of(first_value(places, "ImageOrientationPatient"), 6)
     if value is None:
         raise HeaderError(Reason.MISSING_ORIENTATION, "no ImageOrientationPatient")
@@ -262,7 +204,7 @@ def _orientation(places: tuple[Dataset, ...]) -> tuple[float, float, float, floa
     return (value[0], value[1], value[2], value[3], value[4], value[5])
 
 
-def _acquisition(places: tuple[Dataset, ...], facts: SeriesFacts) -> tuple[float, ...]:
+def _acquisition(places: tuple[Any, ...], facts: SeriesFacts) -> tuple[float, ...]:
     """Return what tells repeated acquisitions of one place apart, most trusted first."""
     numbers = [
         first_value(places, "TemporalPositionIdentifier", "TemporalPositionIndex"),

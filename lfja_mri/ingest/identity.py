@@ -7,8 +7,6 @@ import hmac
 from collections.abc import Iterable
 from typing import BinaryIO
 
-import pydicom
-
 from lfja_mri.ingest.files import Source, open_each
 from lfja_mri.ingest.values import PARSE_ERRORS
 
@@ -51,6 +49,8 @@ def subject_key(study_key: str, sources: Iterable[Source], salt: bytes | None) -
 
 
 def _patient_number(sources: Iterable[Source]) -> str:
+    import pydicom
+
     for _, stream in open_each(sources):
         if stream is None:
             continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 
 from lfja_mri.config import IngestSettings
@@ -23,6 +22,8 @@ def images_of_nifti(path: Path, settings: IngestSettings) -> StudyImages:
     InputError
         The file is no NIfTI volume with three axes.
     """
+    import nibabel as nib
+
     try:
         nifti = nib.nifti1.load(path)
         values_xyz = np.asarray(nifti.dataobj, dtype=np.float32)

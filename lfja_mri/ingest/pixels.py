@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
-from pydicom.dataset import Dataset
-from pydicom.pixels.utils import pixel_array
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from lfja_mri.errors import Reason
 from lfja_mri.ingest.files import open_each
 from lfja_mri.ingest.headers import PlaneHeader
-from lfja_mri.ingest.values import PARSE_ERRORS, first_value, macros, number_of, quiet_reading, read_dataset
+from lfja_mri.ingest.stored import StoredArray, plain_numbers, signal
 from lfja_mri.model import ImageArray
 
 PlaneKey = tuple[int, int | None]
@@ -42,65 +38,40 @@ def read_planes(
             pixels[plane_key(plane)] = known[plane_key(plane)]
         else:
             by_source.setdefault(plane.source.number, []).append(plane)
-    with quiet_reading():
-        for source, stream in open_each(held[0].source for held in by_source.values()):
-            wanted = by_source[source.number]
-            try:
-                dataset = None if stream is None else _with_syntax(read_dataset(stream))
-            except PARSE_ERRORS:
-                dataset = None
-            for plane in wanted:
-                pixels[plane_key(plane)] = (
-                    Reason.PIXELS_UNREADABLE if dataset is None else _decode(dataset, plane)
-                )
+    for source, stream in open_each(held[0].source for held in by_source.values()):
+        wanted = by_source[source.number]
+        pixels.update(_read_file(stream, wanted))
     return pixels
 
 
-def _with_syntax(dataset: Dataset) -> Dataset:
-    """Name the transfer syntax of a file that lacks its preamble."""
-    if not hasattr(dataset, "file_meta"):
-        dataset.ensure_file_meta()
-    if "TransferSyntaxUID" not in dataset.file_meta:
-        implicit, little = dataset.original_encoding
-        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
-    return dataset
+def _read_file(stream: BinaryIO | None, planes: Sequence[PlaneHeader]) -> Pixels:
+    if stream is None:
+        return {plane_key(plane): Reason.PIXELS_UNREADABLE for plane in planes}
+    if all(plane.stored.start is not None for plane in planes):
+        return {plane_key(plane): _read_plain(stream, plane) for plane in planes}
+    # pydicom takes long to load, and plain pixels never need it
+    from lfja_mri.ingest.dataset import decoder
+
+    decode = decoder(stream)
+    return {plane_key(plane): _checked(decode(plane.frame), plane) for plane in planes}
 
 
-def _decode(dataset: Dataset, plane: PlaneHeader) -> ImageArray | Reason:
+def _read_plain(stream: BinaryIO, plane: PlaneHeader) -> ImageArray | Reason:
+    stored = plane.stored
     try:
-        stored = pixel_array(dataset, raw=True, index=plane.frame)
-        values = _rescaled(np.asarray(stored), dataset, plane)
-    except NotImplementedError:
-        return Reason.UNSUPPORTED_TRANSFER_SYNTAX
-    except PARSE_ERRORS:
+        stream.seek(stored.start or 0)
+        content = stream.read(plane.rows * plane.columns * stored.bits_allocated // 8)
+        return signal(plain_numbers(content, stored, plane.rows, plane.columns), stored)
+    except (OSError, ValueError):
         return Reason.PIXELS_UNREADABLE
-    return values if values.shape == (plane.rows, plane.columns) else Reason.PIXELS_UNREADABLE
 
 
-def _rescaled(stored: npt.NDArray[Any], dataset: Dataset, plane: PlaneHeader) -> ImageArray:
-    values = stored.astype(np.float64)
-    if str(dataset.get("PhotometricInterpretation", "")) == "MONOCHROME1":
-        top = -1 if int(dataset.PixelRepresentation) else 2 ** int(dataset.BitsStored) - 1
-        values = top - values
-    slope, intercept = _scale(dataset, plane.frame)
-    return np.asarray(values * slope + intercept, dtype=np.float32)
-
-
-def _scale(dataset: Dataset, frame: int | None) -> tuple[float, float]:
-    places: list[Dataset] = [dataset]
-    if frame is not None:
-        shared = dataset.get("SharedFunctionalGroupsSequence") or []
-        places = [
-            *macros(dataset.PerFrameFunctionalGroupsSequence[frame]),
-            *(macros(shared[0]) if shared else []),
-            dataset,
-        ]
-    slope, intercept = (
-        number_of(first_value(places, "RescaleSlope")),
-        number_of(first_value(places, "RescaleIntercept")),
-    )
-    return (1.0 if slope is None or slope == 0 else slope), (0.0 if intercept is None else intercept)
+def _checked(numbers: StoredArray | Reason, plane: PlaneHeader) -> ImageArray | Reason:
+    if isinstance(numbers, Reason):
+        return numbers
+    if numbers.shape != (plane.rows, plane.columns):
+        return Reason.PIXELS_UNREADABLE
+    return signal(numbers, plane.stored)
 
 
 def stacked(

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import math
 import struct
-import warnings
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO
-
-import pydicom
-from pydicom import config as pydicom_config
-from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 PARSE_ERRORS = (
-    InvalidDicomError,
     EOFError,
     OSError,
     ValueError,
@@ -33,36 +25,7 @@ PARSE_ERRORS = (
 )
 
 
-@contextmanager
-def quiet_reading() -> Iterator[None]:
-    """Let pydicom accept malformed values without a word: each value that matters is checked here."""
-    before = pydicom_config.settings.reading_validation_mode
-    pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        pydicom_config.settings.reading_validation_mode = before
-
-
-def read_dataset(stream: BinaryIO, *, tags: list[Any] | None = None) -> Dataset:
-    """Read a data set, whole or up to the pixels; the caller has checked that it looks like DICOM."""
-    return pydicom.dcmread(stream, stop_before_pixels=tags is not None, specific_tags=tags, force=True)
-
-
-def macros(item: Dataset) -> list[Dataset]:
-    """Return the items of every functional group of one frame, nested sequences after their parents."""
-    found = []
-    for element in item:
-        if element.VR == "SQ" and not element.tag.is_private:
-            for inner in element.value:
-                found.append(inner)
-                found.extend(macros(inner))
-    return found
-
-
-def first_value(places: Iterable[Dataset], *keywords: str) -> Any:
+def first_value(places: Iterable[Any], *keywords: str) -> Any:
     """Return the first value that is present, keyword by keyword and place by place."""
     held = tuple(places)
     for keyword in keywords:
@@ -73,7 +36,7 @@ def first_value(places: Iterable[Dataset], *keywords: str) -> Any:
     return None
 
 
-def value_of(place: Dataset, keyword: str) -> Any:
+def value_of(place: Any, keyword: str) -> Any:
     """Return a value, or None where it is absent or garbled."""
     try:
         return place.get(keyword)
@@ -99,7 +62,7 @@ def number_of(value: Any) -> float | None:
     if value is None:
         return None
     try:
-        number = float(value[0] if isinstance(value, (list, pydicom.multival.MultiValue)) else value)
+        number = float(value[0] if isinstance(value, Sequence) and not isinstance(value, str) else value)
     except (TypeError, ValueError, IndexError):
         return None
     return number if math.isfinite(number) else None
