@@ -10,6 +10,7 @@ from lfja_mri.batch.folder import read_record
 from lfja_mri.batch.run import STUDIES
 from lfja_mri.change import Change, Evidence, RoleProtocol, compare_tables, protocol_of
 from lfja_mri.change.common_frame import common_frame
+from lfja_mri.change.repeatability import joint_pairs, read_pairs, repeatability, repeatability_toml
 from lfja_mri.config import ChangeSettings
 from lfja_mri.errors import InputError, UsageError
 from lfja_mri.ingest import find_studies
@@ -81,6 +82,17 @@ def _compare_images(
 def result_rows(result: StudyResult, visit: Visit, road: Road) -> list[dict[str, str]]:
     """Return the rows of `grades.csv` of one result as text cells."""
     return as_text(GRADES_COLUMNS, grade_rows(result, visit, scale_of(road)))
+
+
+def repeatability_of(pairs: Path, road: Road, settings: ChangeSettings, provenance: str) -> str:
+    """Measure repeatability from pairs of scans, and return it as the TOML that `change.toml` names."""
+    joints = [
+        joint
+        for pair in read_pairs(pairs)
+        for joint in joint_pairs(read_visit(pair.first, road).rows, read_visit(pair.second, road).rows)
+    ]
+    found = repeatability(joints, provenance=provenance, fewest_pairs=settings.fewest_pairs)
+    return repeatability_toml(found, detection_z=settings.detection_z)
 
 
 def stored_protocol(folder: Path, study_key: str) -> dict[str, RoleProtocol]:

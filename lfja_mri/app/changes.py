@@ -49,7 +49,7 @@ def compare(
     config: Config = None,
     rules: Rules = None,
     change_config: ChangeConfig = None,
-    repeatability: Repeatability = None,
+    repeatability: RepeatabilityFile = None,
     fail_on: FailOn = None,
     *,
     report: Pages = True,
@@ -96,7 +96,7 @@ def cohort(
     config: Config = None,
     rules: Rules = None,
     change_config: ChangeConfig = None,
-    repeatability: Repeatability = None,
+    repeatability: RepeatabilityFile = None,
     lowest_level: Lowest = None,
     jobs: Jobs = None,
     timeout: Timeout = None,
@@ -141,3 +141,24 @@ def cohort(
     code = done.run.exit_code(strict=strict)
     some_lost = bool(done.left_out) and code is ExitCode.DONE
     raise typer.Exit(int(ExitCode.SOME_FAILED if some_lost else code))
+
+
+@app.command(epilog="Example: lfja-mri repeatability pairs.csv --out repeatability.toml")
+def repeatability(
+    pairs: Annotated[
+        Path, typer.Argument(help="CSV: subject, first, second (studies, graded folders or grades.csv).")
+    ],
+    out: OutFile = Path("-"),
+    config: Config = None,
+    provenance: Annotated[
+        str, typer.Option(help="What was repeated, for the file.")
+    ] = "a user's repeat scans",
+) -> None:
+    """Measure the smallest detectable change from repeat scans of unchanged subjects."""
+    from lfja_mri.config import load_change_settings
+    from lfja_mri.pipeline import prepare
+    from lfja_mri.tables import deliver
+    from lfja_mri.visits import repeatability_of
+
+    deliver(repeatability_of(pairs, prepare(config), load_change_settings(), provenance), out)
+    messages.print("hand it to `lfja-mri compare --repeatability`")

@@ -103,7 +103,9 @@ def ingest(inputs: Inputs, out: Out, config: Config = None, *, quiet: Quiet = Fa
     settings = load_pipeline_settings(config).ingest
     index = export(find_studies(inputs, settings), out, settings)
     if not quiet:
-        messages.print(f"{len(index['studies'])} studies; what was written and what was left out: {out}/index.json")
+        messages.print(
+            f"{len(index['studies'])} studies; what was written and what was left out: {out}/index.json"
+        )
 
 
 @app.command(epilog="Example: lfja-mri locate study_folder --out levels.csv")

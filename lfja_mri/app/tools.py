@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from lfja_mri.app.options import AsJson
+from lfja_mri.app.display import messages
+from lfja_mri.app.options import AsJson, Jobs, Out
 from lfja_mri.app.root import app
 
 
@@ -34,3 +35,27 @@ def info(*, as_json: AsJson = False) -> None:
         return
     for name, value in facts().items():
         typer.echo(f"{name}: {value}")
+
+
+@app.command(epilog="Example: lfja-mri phantom --out phantoms --recipe trial --seed 1 --count 10 --pairs")
+def phantom(
+    out: Out,
+    recipe: Annotated[
+        str, typer.Option(help="Name of a packaged recipe, or a TOML file.")
+    ] = "routine_clinical",
+    seed: Annotated[int, typer.Option(help="Seed of the first person.", min=0)] = 0,
+    count: Annotated[int, typer.Option(help="How many people.", min=1)] = 1,
+    jobs: Jobs = None,
+    *,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="A baseline and a follow-up of each person.")
+    ] = False,
+) -> None:
+    """Write synthetic DICOM studies with their truth: truth.csv at the top."""
+    from lfja_mri.batch.run import RunOptions
+    from lfja_mri.phantom import generate_cohort, load_recipe
+
+    source = Path(recipe) if recipe.endswith(".toml") else recipe
+    processes = RunOptions(jobs=jobs).processes
+    studies = generate_cohort(out, load_recipe(source), seed, count, processes, pairs=pairs)
+    messages.print(f"{len(studies)} studies written; their truth lies in {out}/truth.csv")
