@@ -33,7 +33,7 @@ VisitPath = Annotated[
 ChangeConfig = Annotated[
     Path | None, typer.Option(help="What counts as change (TOML) instead of change.toml.")
 ]
-Repeatability = Annotated[
+RepeatabilityFile = Annotated[
     Path | None, typer.Option(help="Smallest detectable changes from your own repeats (TOML).")
 ]
 FailOn = Annotated[
