@@ -11,6 +11,7 @@ import dataclasses
 import io
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -333,10 +334,14 @@ def text_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Cell]]) -> lis
 
 
 def grade_table(result: StudyResult, subject: str, visit: str) -> list[dict[str, str]]:
-    rows = grade_rows(result, Visit(subject, visit), Scale("czervionke_fenton", "abc123"))
+    rows = grade_rows(result, Visit(subject, visit), Scale("czervionke_fenton", "9b0251a0e3bf"))
     return text_rows(GRADES_COLUMNS, rows)
 
 
 def change_table(subject: str = "S01") -> list[dict[str, str]]:
     tables = grade_table(study_result(), subject, "baseline"), grade_table(follow_up(), subject, "12 months")
     return text_rows(CHANGE_COLUMNS, change_rows(compare_tables(*tables, load_change_settings())))
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
