@@ -133,7 +133,7 @@ def cohort(
             "improved",
             "worsened",
         )
-        rows = as_text(SUMMARY_COLUMNS, done.summary)
+        rows = as_text(SUMMARY_COLUMNS, done.summary(settings))
         messages.print(plain_table("The trial", shown, [[row[column] for column in shown] for row in rows]))
         messages.print(f"the files lie in {out}")
     for left_out in done.left_out:

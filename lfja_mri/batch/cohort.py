@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lfja_mri.batch.lock import locked
-from lfja_mri.batch.run import RunOptions, RunReport, run_studies
+from lfja_mri.batch.pairs import measure_pairs
+from lfja_mri.batch.run import STUDIES, RunOptions, RunReport, run_studies
 from lfja_mri.change import (
     CHANGE_COLUMNS,
     SUMMARY_COLUMNS,
@@ -19,14 +20,17 @@ from lfja_mri.change import (
     read_manifest,
     summary_rows,
 )
+from lfja_mri.change.plots import changes_plot, grades_plot
 from lfja_mri.config import ChangeSettings
 from lfja_mri.errors import InputError, Reason
 from lfja_mri.ingest import Study, find_studies
 from lfja_mri.model import Rejection
+from lfja_mri.outputs import PAGE, about
 from lfja_mri.pipeline import Road
 from lfja_mri.progress import ReportProgress, silent
+from lfja_mri.report import cohort_page
 from lfja_mri.results import Visit
-from lfja_mri.tables import Cell, to_csv, write_text
+from lfja_mri.tables import Cell, as_text, to_csv, write_bytes, write_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +39,12 @@ class CohortReport:
 
     run: RunReport
     changes: tuple[Change, ...]
-    summary: list[dict[str, Cell]]
+    order: tuple[str, ...]
     left_out: tuple[Rejection, ...]
+
+    def summary(self, settings: ChangeSettings) -> list[dict[str, Cell]]:
+        """Return one row per visit."""
+        return summary_rows(self.run.rows, self.changes, self.order, settings)
 
 
 def run_cohort(
@@ -62,11 +70,46 @@ def run_cohort(
         raise InputError(f"none of the {len(manifest.visits)} studies in {manifest_path.name} can be used")
     with locked(out):
         run = run_studies(*_blinded(studies), out, road, options, progress, left_out)
-        changes = cohort_changes(run.rows, manifest.order, settings)
-        summary = summary_rows(run.rows, changes, manifest.order, settings)
-        write_text(out / "change.csv", to_csv(CHANGE_COLUMNS, change_rows(changes)))
-        write_text(out / "summary.csv", to_csv(SUMMARY_COLUMNS, summary))
-    return CohortReport(run, changes, summary, left_out)
+        paired, unpaired = measure_pairs(
+            _by_visit(studies, run), manifest.order, road, settings, options.processes, progress
+        )
+        changes = cohort_changes(run.rows, manifest.order, settings, paired)
+        report = CohortReport(run, changes, manifest.order, (*left_out, *unpaired))
+        _write(report, out, road, settings, options)
+    return report
+
+
+def _by_visit(studies: Sequence[tuple[Study, ManifestVisit]], run: RunReport) -> dict[tuple[str, str], Study]:
+    finished = set(run.finished)
+    return {(visit.subject, visit.visit): study for study, visit in studies if study.study_key in finished}
+
+
+def _write(
+    report: CohortReport, out: Path, road: Road, settings: ChangeSettings, options: RunOptions
+) -> None:
+    changes = change_rows(report.changes)
+    summary = report.summary(settings)
+    write_text(out / "change.csv", to_csv(CHANGE_COLUMNS, changes))
+    write_text(out / "summary.csv", to_csv(SUMMARY_COLUMNS, summary))
+    plots = {
+        "Grades of every joint over the visits": grades_plot(report.run.rows, report.order),
+        "Change since the first visit, with the band of measurement error": changes_plot(
+            report.changes, report.order
+        ),
+    }
+    for name, content in zip(("grades.png", "change.png"), plots.values(), strict=True):
+        write_bytes(out / name, content)
+    if options.extras.pages:
+        links = {key: f"{STUDIES}/{key}/{PAGE}" for key in report.run.finished}
+        page = cohort_page(
+            report.run.rows,
+            as_text(CHANGE_COLUMNS, changes),
+            as_text(SUMMARY_COLUMNS, summary),
+            about=about(road),
+            plots=plots,
+            links=links,
+        )
+        write_text(out / "cohort.html", page)
 
 
 def _find(manifest: Manifest, road: Road) -> tuple[list[tuple[Study, ManifestVisit]], tuple[Rejection, ...]]:
