@@ -231,6 +231,8 @@ class MeasureSettings(Settings):
     fat_t1_muscle_ratio: float
     fat_least_points: int
     suppressed_fat_csf_ratio: float
+    shell_inner_mm: float
+    shell_outer_mm: float
     sector_bright_share: float
     effusion_half_window_mm: float
     effusion_height_share: float

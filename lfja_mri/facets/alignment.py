@@ -28,6 +28,7 @@ BLOCKS = 4
 MARGIN = 2
 FWHM_TO_SIGMA = 0.425
 PARALLEL = 0.9
+LEAST_SHOWN = 0.6
 
 IndexArray = npt.NDArray[np.intp]
 Offset = tuple[int, int, int]
@@ -103,6 +104,8 @@ def _box(
     settings: AlignmentSettings,
 ) -> _Box | None:
     """Cut the box out of both images; None where either shows too little of it."""
+    if not _shows(moving, middle, axes, half_mm):
+        return None
     places = _slice_places(reference, middle, axes[2], float(half_mm[2]))
     if len(places) < settings.least_slices:
         return None
@@ -128,6 +131,13 @@ def _box(
     )
 
 
+def _shows(volume: Volume, middle: FloatArray, axes: FloatArray, half_mm: FloatArray) -> bool:
+    """Return whether an image shows two thirds of a box, from a coarse grid of points."""
+    steps = np.stack(np.meshgrid(*[np.linspace(-1.0, 1.0, 7)] * 3, indexing="ij"), axis=-1)
+    inside = geometry.contains(volume, middle + (steps * half_mm) @ axes)
+    return float(np.mean(inside)) >= LEAST_SHOWN
+
+
 def _lattice(count: int) -> FloatArray:
     return np.asarray(np.arange(-count, count + 1) * LATTICE_MM, dtype=np.float64)
 
@@ -142,7 +152,7 @@ def _slice_places(volume: Volume, middle: FloatArray, normal: FloatArray, reach_
 def _read(
     volume: Volume, middle: FloatArray, axes: FloatArray, grid: tuple[FloatArray, FloatArray, FloatArray]
 ) -> FloatArray | None:
-    """Sample an image on (third, second, first axis) positions; None where a third of them lie outside it."""
+    """Sample an image on (third, second, first axis) positions; None where too many lie outside it."""
     first, second, across = grid
     points = (
         middle
@@ -152,7 +162,7 @@ def _read(
     )
     values = geometry.sample(volume, points)
     absent = ~np.isfinite(values)
-    if float(absent.mean()) > 1.0 / 3.0:
+    if float(absent.mean()) > 1.0 - LEAST_SHOWN:
         return None
     return np.where(absent, float(np.median(values[~absent])), values)
 

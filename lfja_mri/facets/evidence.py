@@ -13,19 +13,21 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy import fft
 
 from lfja_mri.model import FloatArray
 
-DIRECTION_STEP_DEG = 10.0
-FIRST_DIRECTION_DEG = -30.0
-DIRECTION_COUNT = 16
+DIRECTION_STEP_DEG = 12.0
+FIRST_DIRECTION_DEG = -36.0
+DIRECTION_COUNT = 14
 PIXEL_MM = 0.6
 ALONG_SMOOTHING_MM = 1.6
 OFFSETS_MM = (0.0, 1.6, -1.6, 4.6, -4.6)
 ACROSS_SMOOTHING_MM = (0.4, 0.5, 0.5, 1.0, 1.0)
 SOFT_MINIMUM = 0.7
+PADDING_MM = 9.0
 
-ComplexArray = npt.NDArray[np.complex128]
+ComplexArray = npt.NDArray[np.complex64]
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,19 @@ def evidence_maps(patch: FloatArray, weights: Weights) -> FloatArray:
     if scale <= 0:
         return np.zeros((DIRECTION_COUNT, rows, columns))
     shape = _padded(rows), _padded(columns)
-    spectrum = np.fft.rfft2((patch - middle) / scale, s=shape)
-    moved = np.fft.irfft2(spectrum * _transfer(*shape), s=shape, axes=(-2, -1))[..., :rows, :columns]
+    spectrum = fft.rfft2(((patch - middle) / scale).astype(np.float32), s=shape)
+    moved = fft.irfft2(spectrum * _transfer(*shape), s=shape, axes=(-2, -1))[..., :rows, :columns]
     line, flank_out, flank_in, marrow_out, marrow_in = np.moveaxis(moved, 1, 0)
     flanks = 0.5 * (flank_out + flank_in)
     lower, higher = np.minimum(marrow_out, marrow_in), np.maximum(marrow_out, marrow_in)
     marrow = SOFT_MINIMUM * lower + (1.0 - SOFT_MINIMUM) * higher
     band = np.clip(2.0 * (marrow - np.maximum(flank_out, flank_in)), -0.5, 1.2)
     bright = np.clip(4.0 * (line - flanks), -0.5, 1.2)
-    return np.asarray(weights.band * band + weights.line * bright)
+    return np.asarray(weights.band * band + weights.line * bright, dtype=np.float64)
 
 
 def _padded(count: int) -> int:
-    return 2 * ((count + round(12.0 / PIXEL_MM) + 1) // 2)
+    return int(fft.next_fast_len(count + round(PADDING_MM / PIXEL_MM), real=True))
 
 
 @lru_cache(maxsize=8)
@@ -85,7 +87,7 @@ def _transfer(rows: int, columns: int) -> ComplexArray:
         [_response(angle, back, out, *copy) for copy in zip(OFFSETS_MM, ACROSS_SMOOTHING_MM, strict=True)]
         for angle in angles
     ]
-    return np.asarray(responses)
+    return np.asarray(responses, dtype=np.complex64)
 
 
 def _response(
@@ -95,4 +97,4 @@ def _response(
     along = np.sin(angle) * out + np.cos(angle) * back
     across = np.cos(angle) * out - np.sin(angle) * back
     smooth = np.exp(-0.5 * ((ALONG_SMOOTHING_MM * along) ** 2 + (smoothing_mm * across) ** 2))
-    return np.asarray(smooth * np.exp(1j * across * offset_mm))
+    return np.asarray(smooth * np.exp(1j * across * offset_mm), dtype=np.complex64)

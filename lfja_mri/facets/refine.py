@@ -12,7 +12,8 @@ import numpy as np
 from lfja_mri.config import FacetsSettings, RefineSettings
 from lfja_mri.facets.cuts import cuts_of
 from lfja_mri.facets.evidence import Weights
-from lfja_mri.facets.frames import JointShape, Site, arc_points, joint_frame
+from lfja_mri.facets.frames import JointShape, Site, joint_frame
+from lfja_mri.facets.lines import joint_height_mm, joint_line
 from lfja_mri.facets.search import Arc, SideSearch, arc_of, best_pair, search_side, slice_arcs
 from lfja_mri.model import FloatArray, Image, JointFrame
 
@@ -64,14 +65,14 @@ def _refined(
     if arc.score < settings.refine.absent_score:
         return prior_frame(site, shape, settings)
     arcs = slice_arcs(search, pick, shape, settings.refine)
-    height = _joint_height_mm(search, arcs, shape, settings.refine)
-    line = _line_at(height, search, arcs, shape)
+    height = joint_height_mm(search, arcs, shape, settings.refine)
+    line = joint_line(height, search, arcs, shape, settings.refine)
     flags = _flags(arc, height, shape, settings)
     confidence = site.disc.confidence * _certainty(arc, flags, settings.refine)
     best, worst = settings.refine.best_uncertainty_mm, settings.prior_uncertainty_mm
     return joint_frame(
         site,
-        replace(shape, angle_deg=arc.angle_deg, bend_deg=arc.bend_deg),
+        replace(shape, length_mm=_length_mm(line)),
         uncertainty_mm=worst + (best - worst) * _certainty(arc, flags, settings.refine),
         confidence=confidence,
         line_lps_mm=line,
@@ -79,39 +80,8 @@ def _refined(
     )
 
 
-def _joint_height_mm(
-    search: SideSearch, arcs: tuple[Arc, ...], shape: JointShape, settings: RefineSettings
-) -> float:
-    """Return how far above its expected place the middle of the joint lies: a box of its height over the scores."""
-    candidates = np.arange(-6.0, 6.01, 0.5)
-    heights = np.array([cut.height_mm for cut in search.cuts])
-    excess = np.array([arc.score for arc in arcs]) - settings.present_score
-    pitch = float(np.median(np.diff(heights))) if len(heights) > 1 else shape.height_mm
-    edge = (0.5 * shape.height_mm - np.abs(heights[None, :] - candidates[:, None])) / (0.4 * pitch)
-    inside = 1.0 / (1.0 + np.exp(-edge))
-    gain = settings.height_gain * pitch / shape.height_mm * (inside @ excess)
-    chosen = int(np.argmax(gain - 0.5 * (candidates / settings.height_sd_mm) ** 2))
-    return float(candidates[chosen])
-
-
-def _line_at(height_mm: float, search: SideSearch, arcs: tuple[Arc, ...], shape: JointShape) -> FloatArray:
-    """Return the joint line at a height in LPS mm, between the arcs of the slices below and above."""
-    heights = np.array([cut.height_mm for cut in search.cuts])
-    lines = np.stack(
-        [
-            cut.to_lps(arc_points(arc.angle_deg, arc.bend_deg, shape.length_mm)[0] + _middle(arc))
-            for cut, arc in zip(search.cuts, arcs, strict=True)
-        ]
-    )
-    above = int(np.clip(np.searchsorted(heights, height_mm), 1, max(len(heights) - 1, 1)))
-    if len(heights) == 1:
-        return np.asarray(lines[0])
-    share = float(np.clip((height_mm - heights[above - 1]) / (heights[above] - heights[above - 1]), 0.0, 1.0))
-    return np.asarray((1.0 - share) * lines[above - 1] + share * lines[above])
-
-
-def _middle(arc: Arc) -> FloatArray:
-    return np.array([arc.outwards_mm, arc.backwards_mm])
+def _length_mm(line: FloatArray) -> float:
+    return float(np.linalg.norm(np.diff(line, axis=0), axis=1).sum())
 
 
 def _flags(arc: Arc, height_mm: float, shape: JointShape, settings: FacetsSettings) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Where the joint line runs in the axial cuts of one level: every plausible arc is scored, the best one kept.
 
 Scores are means of the evidence along an arc. The prior's log-probability is added to their weighted sum over the
-slices; left and right are coupled by how far behind the disc they lie. Each slice may then move its arc a little.
+slices; left and right are chosen together. Each slice may then move its arc a little.
 """
 
 from __future__ import annotations
@@ -61,13 +61,26 @@ def search_side(
 def best_pair(
     first: SideSearch, second: SideSearch, settings: RefineSettings
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the indices (angle, bend, backwards, outwards) of the best arcs of both sides together."""
-    by_row = [side.log_probability.max(axis=(0, 1, 3)) for side in (first, second)]
-    offsets = np.arange(len(by_row[0])) * PIXEL_MM
-    apart = (offsets[:, None] - offsets[None, :]) / settings.side_difference_sd_mm
-    together = by_row[0][:, None] + by_row[1][None, :] - 0.5 * apart**2
+    """Return the indices (angle, bend, backwards, outwards) of the best arcs of both sides together.
+
+    Both joints lie about equally far behind the disc and about as far apart as expected; the middle between them may lie
+    off the midline that the levels gave.
+    """
+    best = [side.log_probability.max(axis=(0, 1)) for side in (first, second)]
+    size = best[0].shape[0]
+    offset = (np.arange(size) - size // 2) * PIXEL_MM
+    apart = _normal(offset[:, None] - offset[None, :], settings.side_difference_sd_mm)
+    lateral = _normal(0.5 * (offset[:, None] + offset[None, :]), settings.lateral_sd_mm)
+    midline = _normal(0.5 * (offset[:, None] - offset[None, :]), settings.midline_sd_mm)
+    together = best[0][:, :, None, None] + best[1][None, None, :, :]
+    together = together + apart[:, None, :, None] + (lateral + midline)[None, :, None, :]
     rows = np.unravel_index(int(np.argmax(together)), together.shape)
-    return _best_in_row(first, int(rows[0])), _best_in_row(second, int(rows[1]))
+    places = ((int(rows[0]), int(rows[1])), (int(rows[2]), int(rows[3])))
+    return _best_at(first, places[0]), _best_at(second, places[1])
+
+
+def _normal(offset_mm: FloatArray, sd_mm: float) -> FloatArray:
+    return np.asarray(-0.5 * (offset_mm / sd_mm) ** 2)
 
 
 def arc_of(search: SideSearch, index: tuple[int, ...], shape: JointShape, settings: RefineSettings) -> Arc:
@@ -102,10 +115,10 @@ def _wander_penalty(shape: tuple[int, ...], index: tuple[int, ...], low: list[in
     return np.asarray(cost[:, :, 0])
 
 
-def _best_in_row(search: SideSearch, row: int) -> tuple[int, ...]:
-    plane = search.log_probability[:, :, row, :]
-    angle, bend, column = np.unravel_index(int(np.argmax(plane)), plane.shape)
-    return int(angle), int(bend), row, int(column)
+def _best_at(search: SideSearch, place: tuple[int, int]) -> tuple[int, ...]:
+    plane = search.log_probability[:, :, place[0], place[1]]
+    angle, bend = np.unravel_index(int(np.argmax(plane)), plane.shape)
+    return int(angle), int(bend), *place
 
 
 def _half_window(settings: RefineSettings) -> int:
@@ -150,11 +163,10 @@ def _arc_scores(
 
 
 def _log_prior(shape: JointShape, settings: RefineSettings) -> FloatArray:
-    """Return the prior's log-probability, shape (angles, bends, rows, columns)."""
+    """Return the prior's log-probability without the lateral part, shape (angles, bends, rows, 1)."""
     half = _half_window(settings)
-    offset = (np.arange(2 * half + 1) - half) * PIXEL_MM
+    back = (np.arange(2 * half + 1) - half) * PIXEL_MM / settings.behind_sd_mm
     angle = np.array(settings.angles_deg) / settings.angle_sd_deg
     bend = (np.array(settings.bends_deg) - shape.bend_deg) / settings.bend_sd_deg
-    back, out = offset / settings.behind_sd_mm, offset / settings.lateral_sd_mm
-    squares = np.add.outer(np.add.outer(np.add.outer(angle**2, bend**2), back**2), out**2)
-    return np.asarray(-0.5 * squares)
+    squares = np.add.outer(np.add.outer(angle**2, bend**2), back**2)
+    return np.asarray(-0.5 * squares[..., None])
