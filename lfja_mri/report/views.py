@@ -104,32 +104,58 @@ def best_image(
     )
 
 
-def joint_view(result: JointResult, image: Image, window: Window | None = None) -> View:
-    """Return one view of a placed joint; its own brightest and darkest share make the window where None is given."""
+def joint_view(
+    result: JointResult,
+    image: Image,
+    window: Window | None = None,
+    *,
+    planes_away: int = 0,
+    outlined: bool = True,
+) -> View:
+    """Return one view of a placed joint.
+
+    Parameters
+    ----------
+    result
+        A joint that was placed.
+    image
+        Image to cut.
+    window
+        Signals of black and white; outer percentiles of the cut where None.
+    planes_away
+        Which neighbour of the nearest plane to show.
+    outlined
+        Whether to trace the zones.
+    """
     joint = result.joint
     if joint is None:
         raise GeometryError("a joint that was not placed has no view", reason=Reason.JOINT_NOT_FOUND)
-    shift = joint.shift_of(image.key)
-    cut = joint_cut(joint, image)
-    plane = cuts.plane_of(image)
-    paths = [_zone_path(cut, joint, outline, shift) for outline in palette.OUTLINES]
-    if plane is Plane.AXIAL:
-        line = _svg_line(cut.to_picture(joint.frame.joint_line_lps_mm + shift))
-        paths.append(Path("joint line", palette.JOINT_LINE_COLOUR, line))
+    cut = joint_cut(joint, image, planes_away)
     return View(
-        name=f"{palette.name_of(result)}, {plane.value}",
+        name=f"{palette.name_of(result)}, {cuts.plane_of(image).value}",
         caption=f"{image.key} {image.role}",
         width_mm=round(cut.width_mm, 2),
         height_mm=round(cut.height_mm, 2),
         pixels=data_uri(gray_png(to_grey(cut.pixels_yx.astype(np.float64), window or cut.window))),
         letters=cut.letters[:2],
-        paths=tuple(path for path in paths if path.d),
+        paths=_paths(joint, image, cut) if outlined else (),
     )
 
 
-def joint_cut(joint: Joint, image: Image) -> cuts.Cut:
-    """Return the square around a joint on the acquired plane nearest to it."""
-    return cuts.cut_through(image.volume, joint.frame.centre_lps_mm + joint.shift_of(image.key), CROP_MM)
+def _paths(joint: Joint, image: Image, cut: cuts.Cut) -> tuple[Path, ...]:
+    shift = joint.shift_of(image.key)
+    paths = [_zone_path(cut, joint, outline, shift) for outline in palette.OUTLINES]
+    if cuts.plane_of(image) is Plane.AXIAL:
+        line = _svg_line(cut.to_picture(joint.frame.joint_line_lps_mm + shift))
+        paths.append(Path("joint line", palette.JOINT_LINE_COLOUR, line))
+    return tuple(path for path in paths if path.d)
+
+
+def joint_cut(joint: Joint, image: Image, planes_away: int = 0) -> cuts.Cut:
+    """Return the square around a joint on the acquired plane nearest to it, or on a neighbour of that plane."""
+    step = image.volume.voxel_to_lps[:3, 2] * planes_away
+    centre = joint.frame.centre_lps_mm + joint.shift_of(image.key)
+    return cuts.cut_through(image.volume, centre + step, CROP_MM)
 
 
 def pair_views(
