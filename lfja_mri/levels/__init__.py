@@ -1,1 +1,7 @@
-"""Volumes to named lumbar discs with their frames."""
+"""Sagittal images to named lumbar discs: network, sequence, numbering, frames, external masks."""
+
+from __future__ import annotations
+
+from lfja_mri.levels.locate import locate
+
+__all__ = ["locate"]

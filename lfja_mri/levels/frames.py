@@ -1,0 +1,135 @@
+"""The frame of one disc from its voxels: centre, axes and size in LPS mm. Serves network and external masks alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lfja_mri.config import LevelsSettings
+from lfja_mri.geometry import perpendicular, unit
+from lfja_mri.levels.sequence import ANTERIOR_LPS
+from lfja_mri.model import Axes, BoolArray, FloatArray
+
+LEFT_LPS = np.array([1.0, 0.0, 0.0])
+
+
+@dataclass(frozen=True, eq=False)
+class DiscFrame:
+    """Centre, axes and size of a disc."""
+
+    centre_lps_mm: FloatArray
+    axes: Axes
+    depth_mm: float
+    width_mm: float
+    height_mm: float
+
+
+def disc_frame(
+    points_lps_mm: FloatArray,
+    shares: FloatArray,
+    voxel_mm3: float,
+    plane_pitch_mm: float,
+    tangent: FloatArray,
+    midline_left_mm: float,
+    settings: LevelsSettings,
+) -> DiscFrame:
+    """Fit a frame to a disc's voxels.
+
+    Parameters
+    ----------
+    points_lps_mm
+        Voxel centres, shape (N, 3).
+    shares
+        Weights of the voxels, shape (N,).
+    voxel_mm3, plane_pitch_mm
+        Size of a voxel and distance of the sagittal planes.
+    tangent
+        Unit tangent of the canal towards the head at this disc.
+    midline_left_mm
+        LPS x of the canal's centre line at this disc.
+    """
+    lateral = points_lps_mm[:, 0] - midline_left_mm
+    middle = _middle(lateral, plane_pitch_mm, settings)
+    centre = np.average(points_lps_mm[middle], axis=0, weights=shares[middle])
+    anterior = _anterior(points_lps_mm[middle] - centre, shares[middle], tangent, settings)
+    cranial = unit(np.cross(anterior, LEFT_LPS))
+    cranial = _tilted(points_lps_mm - centre, shares, cranial, plane_pitch_mm, settings)
+    anterior = perpendicular(anterior, cranial)
+    axes = Axes(cranial, anterior, np.cross(cranial, anterior))
+    depth = _extent((points_lps_mm[middle] - centre) @ anterior)
+    area = middle.sum() * voxel_mm3 / _plane_span(lateral[middle], plane_pitch_mm)
+    width = _width(lateral, plane_pitch_mm, depth, settings)
+    return DiscFrame(
+        np.array([_lateral_centre(lateral, midline_left_mm, settings), centre[1], centre[2]]),
+        axes, depth, width, float(area / max(depth, 1.0)),
+    )
+
+
+def _middle(lateral: FloatArray, pitch_mm: float, settings: LevelsSettings) -> BoolArray:
+    """Voxels near the midline; the nearest ones where none lies within reach."""
+    reach = max(settings.middle_half_width_mm, 0.6 * pitch_mm)
+    nearest = float(np.abs(lateral).min())
+    return np.asarray(np.abs(lateral) <= max(reach, nearest + 0.6 * pitch_mm))
+
+
+def _anterior(
+    away: FloatArray, shares: FloatArray, tangent: FloatArray, settings: LevelsSettings
+) -> FloatArray:
+    """Long axis of the middle part in the sagittal plane, drawn towards the canal's normal where the disc is short."""
+    flat = away[:, 1:]
+    spread = np.cov(flat.T, aweights=shares)
+    values, vectors = np.linalg.eigh(spread)
+    long = vectors[:, 1] * -np.sign(vectors[0, 1] or 1.0)
+    usual = perpendicular(ANTERIOR_LPS, unit(np.array([0.0, tangent[1], tangent[2]])))
+    ratio = float(np.sqrt(values[1] / max(values[0], 1e-6)))
+    trust = float(np.clip((ratio - 1.2) / settings.trusted_elongation, 0.0, 1.0))
+    return unit(trust * np.array([0.0, long[0], long[1]]) + (1 - trust) * usual)
+
+
+def _tilted(
+    away: FloatArray, shares: FloatArray, cranial: FloatArray, pitch_mm: float, settings: LevelsSettings
+) -> FloatArray:
+    """Cranial axis with the disc's tilt to the side: slope of its height over the planes, limited."""
+    lateral, height = away[:, 0], away @ cranial
+    near = np.abs(lateral) < settings.tilt_half_width_mm
+    if not np.any(near) or np.ptp(lateral[near]) < 2 * pitch_mm:
+        return cranial
+    spread = np.cov(np.stack([lateral[near], height[near]]), aweights=shares[near])
+    slope = float(spread[0, 1] / spread[0, 0])
+    limit = float(np.tan(np.radians(settings.largest_tilt_deg)))
+    return unit(cranial - float(np.clip(slope, -limit, limit)) * LEFT_LPS)
+
+
+def _extent(along: FloatArray) -> float:
+    """Extent between the outer percentiles, with the ends they cut off given back."""
+    low, high = np.percentile(along, [2.0, 98.0])
+    return float((high - low) / 0.96)
+
+
+def _plane_span(lateral: FloatArray, pitch_mm: float) -> float:
+    """Thickness of the planes that were used."""
+    return float(len(np.unique(np.round(lateral / (0.5 * pitch_mm)))) * pitch_mm)
+
+
+def _planes(lateral: FloatArray, pitch_mm: float) -> FloatArray:
+    """Lateral places of the planes whose disc area is at least a third of the largest."""
+    bins = np.round(lateral / pitch_mm).astype(int)
+    values, counts = np.unique(bins, return_counts=True)
+    return np.asarray(values[counts > 0.33 * counts.max()] * pitch_mm, dtype=np.float64)
+
+
+def _width(lateral: FloatArray, pitch_mm: float, depth_mm: float, settings: LevelsSettings) -> float:
+    """Width from the planes, or from the depth where the planes do not show a plausible one."""
+    low, high = settings.width_per_depth
+    usual = settings.usual_width_per_depth * depth_mm
+    planes = _planes(lateral, pitch_mm)
+    width = float(np.ptp(planes) + pitch_mm)
+    return width if low * depth_mm <= width <= high * depth_mm else usual
+
+
+def _lateral_centre(lateral: FloatArray, midline_left_mm: float, settings: LevelsSettings) -> float:
+    """Middle between the disc's own lateral centre and the canal's."""
+    low, high = np.percentile(lateral, [5, 95])
+    own = float(np.clip(0.5 * (low + high), -settings.middle_half_width_mm, settings.middle_half_width_mm))
+    return midline_left_mm + 0.5 * own

@@ -1,0 +1,159 @@
+"""The stage: sagittal images in, `LevelMap` out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lfja_mri.config import LevelsSettings
+from lfja_mri.errors import GeometryError, LevelsError, Reason
+from lfja_mri.geometry import apply
+from lfja_mri.levels.frames import DiscFrame, disc_frame
+from lfja_mri.levels.network import Segmentation, segment
+from lfja_mri.levels.numbering import Naming, name_discs
+from lfja_mri.levels.sequence import Chain, find_chain
+from lfja_mri.model import (
+    Disc,
+    FloatArray,
+    Image,
+    Level,
+    LevelMap,
+    Plane,
+    SpineTissue,
+    StudyImages,
+    TissueLabels,
+)
+
+TISSUE_OF_CLASS = {
+    "background": SpineTissue.BACKGROUND,
+    "disc": SpineTissue.DISC,
+    "body": SpineTissue.VERTEBRA,
+    "posterior": SpineTissue.POSTERIOR,
+    "canal": SpineTissue.CANAL,
+    "s1": SpineTissue.SACRUM,
+    "s2": SpineTissue.SACRUM,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What one image says."""
+
+    image: Image
+    chain: Chain
+    naming: Naming
+
+
+def locate(images: StudyImages, settings: LevelsSettings, *, lowest_level: Level | None = None) -> LevelMap:
+    """Find and name the lumbar discs of a study.
+
+    Parameters
+    ----------
+    images
+        The study; every sagittal image is read.
+    settings
+        Section `levels` of `pipeline.toml`.
+    lowest_level
+        Override of what the disc on the sacrum is called: `L5-S1`, `L6-S1` or `L4-S1`.
+
+    Returns
+    -------
+    Discs in LPS mm, cranial first, with tissue labels on each sagittal image's own grid.
+
+    Raises
+    ------
+    LevelsError
+        No sagittal series, or no spine found in them.
+    """
+    sagittal = images.of(Plane.SAGITTAL)
+    if not sagittal:
+        raise LevelsError(
+            "no sagittal series: the levels are found on sagittal images; give one or a mask with --masks",
+            reason=Reason.NO_SAGITTAL_SERIES,
+        )
+    readings, tissues = [], []
+    for image in sagittal:
+        field = _segmented(image, settings)
+        if field is None:
+            continue
+        tissues.append(tissue_labels(image, field))
+        chain = find_chain(field, settings)
+        if chain is not None:
+            readings.append(Reading(image, chain, name_discs(chain, settings, lowest_level)))
+    if not readings:
+        raise LevelsError(
+            f"no row of lumbar discs found in {len(sagittal)} sagittal series", reason=Reason.LEVELS_NOT_FOUND
+        )
+    return level_map(readings, tuple(tissues), settings)
+
+
+def _segmented(image: Image, settings: LevelsSettings) -> Segmentation | None:
+    try:
+        return segment(
+            image.volume, threads=settings.threads, closest_planes_mm=settings.closest_planes_mm
+        )
+    except GeometryError:
+        return None
+
+
+def level_map(
+    readings: list[Reading], tissues: tuple[TissueLabels, ...], settings: LevelsSettings
+) -> LevelMap:
+    """Build the map from the surest reading; the others confirm or cast doubt."""
+    lead = max(readings, key=lambda r: (r.naming.certainty, sum(d.score for d in r.chain.discs)))
+    discs = tuple(
+        make_disc(lead, k, level, settings)
+        for k, level in enumerate(lead.naming.levels)
+        if level is not None
+    )
+    line = lead.chain.canal.points_lps_mm
+    return LevelMap(discs, line, lead.naming.basis, lead.naming.flags, tissues)
+
+
+def make_disc(reading: Reading, k: int, level: Level, settings: LevelsSettings) -> Disc:
+    """Frame and confidence of one named disc."""
+    candidate = reading.chain.discs[k]
+    frame = frame_of(reading.chain, k, settings)
+    seen = 0.3 if candidate.interpolated else min(1.0, 0.4 + 0.7 * candidate.score)
+    flags = ("interpolated",) if candidate.interpolated else ()
+    return Disc(
+        level, frame.centre_lps_mm, frame.axes, frame.depth_mm, frame.width_mm, frame.height_mm,
+        round(seen * reading.naming.certainty, 4), flags,
+    )
+
+
+def frame_of(chain: Chain, k: int, settings: LevelsSettings) -> DiscFrame:
+    """Frame of a chain's disc."""
+    candidate = chain.discs[k]
+    near = chain.canal.nearest(candidate.centre_lps_mm)
+    pitch = float(np.linalg.norm(chain.field.voxel_to_lps[:3, 2]))
+    return disc_frame(
+        candidate.points_lps_mm, candidate.shares, candidate.volume_mm3 / len(candidate.points_lps_mm), pitch,
+        chain.canal.tangents[near], float(chain.canal.points_lps_mm[near, 0]), settings,
+    )
+
+
+def tissue_labels(image: Image, field: Segmentation) -> TissueLabels:
+    """Carry the most probable tissue back onto the image's own grid, nearest neighbour."""
+    codes = np.array([TISSUE_OF_CLASS[name].code for name in field.classes], dtype=np.uint8)
+    labels = codes[np.argmax(field.shares, axis=0)]
+    shape = image.volume.values_zyx.shape
+    to_field = np.linalg.inv(field.voxel_to_lps) @ image.volume.voxel_to_lps
+    out = np.zeros(shape, np.uint8)
+    columns, rows = np.meshgrid(np.arange(shape[2]), np.arange(shape[1]))
+    for plane in range(shape[0]):
+        points = np.stack([columns, rows, np.full_like(columns, plane)], axis=-1)
+        out[plane] = _nearest(labels, apply(to_field, points))
+    return TissueLabels(image.key, out)
+
+
+def _nearest(labels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], index_xyz: FloatArray) -> np.ndarray[
+    tuple[int, ...], np.dtype[np.uint8]
+]:
+    """Read labels at fractional (column, row, plane) indices; 0 outside."""
+    whole = np.rint(index_xyz).astype(np.int64)
+    size = np.array(labels.shape[::-1])
+    inside = np.all((whole >= 0) & (whole < size), axis=-1)
+    kept = np.clip(whole, 0, size - 1)
+    return np.where(inside, labels[kept[..., 2], kept[..., 1], kept[..., 0]], 0).astype(np.uint8)
