@@ -23,6 +23,7 @@ from lfja_mri.model import (
     Measure,
     Measurements,
     Missing,
+    Plane,
     StudyImages,
     Zone,
 )
@@ -41,13 +42,12 @@ OEDEMA_MEASURES = (
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """One image as it serves one joint: its zones as ratios to the reference, and whether its fat is suppressed."""
+    """One image as it serves one joint: its zones as ratios to the reference."""
 
     image: Image
     ratio: ZoneSignal
     reference: Reference
     coverage: float
-    fat_suppression: FatSuppression
 
 
 def measure_joint(
@@ -69,12 +69,9 @@ def measure_joint(
     Measurements; what could not be taken is `Missing` with its reason.
     """
     scene = Scene(joint, study, level_map, settings)
-    tried = _oedema_sources(scene)
-    chosen = next((source for source in tried if source.fat_suppression is not FatSuppression.FAILED), None)
-    fluid = _fluid_source(scene)
-    signal = (
-        _signal_numbers(chosen, scene) if chosen is not None else _no_signal(_why_no_source(tried, scene))
-    )
+    chosen, suppression = _oedema_source(scene)
+    fluid = _fluid_source(scene, chosen)
+    signal = _signal_numbers(chosen, scene) if chosen else _no_signal(_why_no_source(suppression, scene))
     numbers = signal.joined(_effusion(fluid, scene))
     used = [source for source in (chosen, fluid) if source is not None]
     return Measurements(
@@ -86,28 +83,20 @@ def measure_joint(
         },
         further={name: numbers.values[name] for name in FURTHER_MEASURES},
         coverage_fraction=used[0].coverage if used else _best_coverage(scene),
-        fat_suppression=_fat_suppression_word(chosen, tried),
+        fat_suppression=suppression.value,
         sources=tuple(dict.fromkeys(str(source.image.role) for source in used)),
-        flags=_flags(chosen),
+        flags=_flags(chosen, suppression),
         reference=used[0].reference.plain() if used else {},
         low=numbers.low,
         high=numbers.high,
     )
 
 
-def _fat_suppression_word(chosen: Source | None, tried: Sequence[Source]) -> str:
-    if chosen is not None:
-        return chosen.fat_suppression.value
-    return FatSuppression.FAILED.value if tried else FatSuppression.NOT_SUPPRESSED.value
-
-
-def _flags(chosen: Source | None) -> tuple[str, ...]:
-    if chosen is None:
-        return ()
+def _flags(chosen: Source | None, suppression: FatSuppression) -> tuple[str, ...]:
     flags = []
-    if chosen.fat_suppression is FatSuppression.UNVERIFIED:
+    if suppression is FatSuppression.UNVERIFIED:
         flags.append("fat_suppression_unverified")
-    if str(chosen.image.role).startswith("sagittal"):
+    if chosen is not None and chosen.image.role.plane is Plane.SAGITTAL:
         flags.append("sagittal_only")
     return tuple(flags)
 
@@ -115,15 +104,26 @@ def _flags(chosen: Source | None) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------------------ sources
 
 
-def _oedema_sources(scene: Scene) -> list[Source]:
-    """Return the fat-suppressed images that show enough of the joint, best first."""
-    found = (_source(image, scene) for image in _images(scene.study, scene.settings.oedema_roles))
-    return [source for source in found if source is not None]
+def _oedema_source(scene: Scene) -> tuple[Source | None, FatSuppression]:
+    """Return the best image whose fat is suppressed at this joint; none, and why, if there is no such image."""
+    worst = FatSuppression.NOT_SUPPRESSED
+    for image in _images(scene.study, scene.settings.oedema_roles):
+        source = _source(image, scene)
+        if source is None:
+            continue
+        suppression = fat_suppression_at(image, source.ratio, scene)
+        if suppression is not FatSuppression.FAILED:
+            return source, suppression
+        worst = suppression
+    return None, worst
 
 
-def _fluid_source(scene: Scene) -> Source | None:
-    found = (_source(image, scene) for image in _images(scene.study, scene.settings.effusion_roles))
-    return next((source for source in found if source is not None), None)
+def _fluid_source(scene: Scene, chosen: Source | None) -> Source | None:
+    for image in _images(scene.study, scene.settings.effusion_roles):
+        source = chosen if chosen is not None and chosen.image is image else _source(image, scene)
+        if source is not None:
+            return source
+    return None
 
 
 def _images(study: StudyImages, roles: Sequence[str]) -> list[Image]:
@@ -139,15 +139,15 @@ def _source(image: Image, scene: Scene) -> Source | None:
     if reference is None:
         return None
     ratio = zones.divided_by(reference.signal)
-    return Source(image, ratio, reference, coverage, fat_suppression_at(image, ratio, scene))
+    return Source(image, ratio, reference, coverage)
 
 
 def _best_coverage(scene: Scene) -> float:
     return max((coverage_of(scene, image) for image in scene.study.images), default=0.0)
 
 
-def _why_no_source(tried: Sequence[Source], scene: Scene) -> Reason:
-    if tried:
+def _why_no_source(suppression: FatSuppression, scene: Scene) -> Reason:
+    if suppression is FatSuppression.FAILED:
         return Reason.FAT_SUPPRESSION_FAILED
     images = _images(scene.study, scene.settings.oedema_roles)
     if not images:
@@ -206,7 +206,7 @@ def _oedema_values(source: Source, ratio: ZoneSignal, scene: Scene, factor: floa
     """Measure everything that rests on one threshold, moved by a factor."""
     settings = scene.settings
     tissue = oedema.find_bright_tissue(ratio, _threshold(source.reference, settings) * factor, settings)
-    perimeter = perimeter_fraction(tissue, settings.sector_bright_share)
+    perimeter = perimeter_fraction(tissue, scene.shell, settings.sector_bright_share)
     bone, soft = oedema.bone_mask(ratio), oedema.soft_tissue_mask(ratio)
     processes = ratio.of(Zone.SUPERIOR_PROCESS, Zone.INFERIOR_PROCESS)
     return {

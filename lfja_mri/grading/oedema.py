@@ -28,11 +28,12 @@ INSIDE_CAPSULE = (Zone.JOINT_SPACE, Zone.CAPSULE)
 
 @dataclass(frozen=True, eq=False)
 class BrightTissue:
-    """Masks of abnormal tissue on the zone grid of one joint, and the volume of cysts."""
+    """Masks of abnormal tissue and of cysts with their rim on the zone grid of one joint, and the volume of cysts."""
 
     ratio: ZoneSignal
     bright: BoolArray
     connected: BoolArray
+    cyst: BoolArray
     cyst_volume_mm3: float
 
 
@@ -49,7 +50,7 @@ def find_bright_tissue(ratio: ZoneSignal, threshold: float, settings: MeasureSet
     bright = outside & ~cyst & (np.nan_to_num(ratio.signal_zyx) >= threshold)
     labels, _ = ndimage.label(bright)
     touching = np.setdiff1d(np.unique(labels[ratio.perimeter]), [0])
-    return BrightTissue(ratio, bright, np.isin(labels, touching), cyst_mm3)
+    return BrightTissue(ratio, bright, np.isin(labels, touching), cyst, cyst_mm3)
 
 
 def _cysts(ratio: ZoneSignal, outside: BoolArray, settings: MeasureSettings) -> tuple[BoolArray, float]:

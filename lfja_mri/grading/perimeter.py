@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lfja_mri.grading.oedema import BrightTissue
-from lfja_mri.model import FloatArray, Zone
+from lfja_mri.model import BoolArray, FloatArray, Zone
 
 
 @dataclass(frozen=True)
@@ -18,21 +18,23 @@ class PerimeterFraction:
     max_slice: float
 
 
-def perimeter_fraction(tissue: BrightTissue, bright_share: float) -> PerimeterFraction:
+def perimeter_fraction(tissue: BrightTissue, shell: BoolArray, bright_share: float) -> PerimeterFraction:
     """Return the share of perimeter sectors with abnormal signal, 0 to 1; higher is worse.
 
     Parameters
     ----------
     tissue
         Bright tissue around the joint.
+    shell
+        Voxels that may decide, in the grid of the zones.
     bright_share
-        A sector counts as abnormal in a slice when at least this share of its voxels is bright.
+        A sector counts as abnormal in a slice when at least this share of its shell is bright.
 
     Returns
     -------
-    Sectors that were not imaged count neither way; 0 where none was.
+    Sectors that were not imaged, or are filled by a cyst, count neither way; 0 where none is left.
     """
-    shares = sector_shares(tissue)
+    shares = sector_shares(tissue, shell)
     known = np.isfinite(shares)
     weights = _joint_length(tissue) * (known.mean(axis=1) >= 0.5)
     if not weights.sum():
@@ -45,23 +47,22 @@ def perimeter_fraction(tissue: BrightTissue, bright_share: float) -> PerimeterFr
     )
 
 
-def sector_shares(tissue: BrightTissue) -> FloatArray:
+def sector_shares(tissue: BrightTissue, shell: BoolArray) -> FloatArray:
     """Return the bright share of every sector in every plane of the grid, shape (planes, sectors); NaN if not imaged."""
     zones = tissue.ratio.zones
     planes, count = zones.labels_zyx.shape[0], zones.sector_count
-    plane = np.indices(zones.labels_zyx.shape)[0]
-    cell = plane * (count + 1) + zones.sectors_zyx
-    mask = tissue.ratio.perimeter
-    total = np.bincount(cell[mask], minlength=planes * (count + 1)).reshape(planes, count + 1)[:, 1:]
-    bright = np.bincount(cell[mask & tissue.bright], minlength=planes * (count + 1)).reshape(
-        planes, count + 1
-    )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(total > 0, bright[:, 1:] / total, np.nan)
+    mask = shell & tissue.ratio.imaged & ~tissue.cyst
+    cell = np.arange(planes)[:, None, None] * (count + 1) + zones.sectors_zyx
+
+    def counted(chosen: BoolArray) -> FloatArray:
+        cells = np.bincount(cell[chosen], minlength=planes * (count + 1)).reshape(planes, count + 1)
+        return cells[:, 1:].astype(np.float64)
+
+    total, bright = counted(mask), counted(mask & tissue.bright)
+    return np.divide(bright, total, out=np.full_like(total, np.nan), where=total > 0)
 
 
 def _joint_length(tissue: BrightTissue) -> FloatArray:
-    """Return how much joint each plane holds: voxels of joint space and capsule."""
-    labels = tissue.ratio.zones.labels_zyx
-    inside = np.isin(labels, [Zone.JOINT_SPACE.code, Zone.CAPSULE.code])
-    return np.asarray(inside.sum(axis=(1, 2)), dtype=np.float64)
+    """Return how much joint each plane holds: voxels of joint space."""
+    space = tissue.ratio.zones.labels_zyx == Zone.JOINT_SPACE.code
+    return np.asarray(space.sum(axis=(1, 2)), dtype=np.float64)

@@ -64,6 +64,8 @@ def reference_of(image: Image, zones: ZoneSignal, scene: Scene) -> Reference | N
     main = csf
     if image.role.contrast in {Contrast.T1_FS_GD, Contrast.T1_FS}:
         main = None if muscle is None else muscle * settings.enhanced_muscle_to_reference
+    elif csf is not None and muscle is not None and csf < settings.csf_least_muscle_ratio * muscle:
+        main = None  # what was taken for CSF is something else, or a flow void
     if main is None or main <= 0:
         return None
     return Reference(signal=main, csf=csf, muscle=muscle, marrow=marrow)
@@ -101,17 +103,17 @@ def _labelled_points_lps_mm(labels: TissueLabels, tissue: SpineTissue, study: St
 
 
 def _tube_points_lps_mm(line_lps_mm: FloatArray, radius_mm: float) -> FloatArray:
-    """Return points around a line, on three rings a step of the line."""
-    if not len(line_lps_mm):
+    """Return points about 1 mm apart along a line, and on two rings around it."""
+    if len(line_lps_mm) < 2:
         return np.empty((0, 3))
+    reached = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line_lps_mm, axis=0), axis=1))])
+    steps = np.arange(0.0, reached[-1], 1.0)
+    middle = np.stack([np.interp(steps, reached, line_lps_mm[:, axis]) for axis in range(3)], axis=1)
     angles = np.arange(8) * np.pi / 4
-    rings = np.concatenate(
-        [
-            share * radius_mm * np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1)
-            for share in (0.0, 0.5, 1.0)
-        ]
+    ring = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1) * radius_mm
+    return np.concatenate(
+        [middle, *(middle + 0.5 * side for side in ring), *(middle + side for side in ring)]
     )
-    return np.asarray(line_lps_mm[:, None] + rings[None]).reshape(-1, 3)
 
 
 def _percentile(values: FloatArray, percent: float, settings: MeasureSettings) -> float | None:

@@ -35,7 +35,17 @@ class Scene:
     @cached_property
     def from_capsule_mm(self) -> FloatArray:
         """Distance of every zone voxel from joint space and capsule, in mm."""
-        inside = np.isin(self.zones.labels_zyx, [Zone.JOINT_SPACE.code, Zone.CAPSULE.code])
+        return self._distance_mm(Zone.JOINT_SPACE, Zone.CAPSULE)
+
+    @cached_property
+    def shell(self) -> BoolArray:
+        """Voxels whose signal decides whether their sector of the perimeter is abnormal: near the joint space."""
+        distance = self._distance_mm(Zone.JOINT_SPACE)
+        near = (distance >= self.settings.shell_inner_mm) & (distance <= self.settings.shell_outer_mm)
+        return np.asarray(near & (self.zones.sectors_zyx > 0))
+
+    def _distance_mm(self, *zones: Zone) -> FloatArray:
+        inside = np.isin(self.zones.labels_zyx, [zone.code for zone in zones])
         spacing_zyx = np.linalg.norm(self.zones.voxel_to_lps[:3, :3], axis=0)[::-1]
         return np.asarray(ndimage.distance_transform_edt(~inside, sampling=spacing_zyx))
 
