@@ -59,6 +59,7 @@ class LevelsSettings(Settings):
     threads: int
     closest_planes_mm: float
     disc_share: float
+    slab_half_width_mm: float
     smallest_disc_mm3: float
     full_disc_mm3: float
     smallest_s1_mm3: float
@@ -85,12 +86,17 @@ class LevelsSettings(Settings):
     largest_tilt_deg: float
     width_per_depth: tuple[float, float]
     usual_width_per_depth: float
+    width_share: float
+    largest_shift_mm: float
+    disc_depth_mm: tuple[float, float]
+    external_mask_confidence: float
 
 
 class JointPrior(Settings):
     """What is expected of one level's joint before the image is looked at; offsets are in the disc's own frame."""
 
     behind_disc_per_depth: float
+    behind_canal_mm: float
     lateral_mm: float
     cranial_mm: float
     angle_deg: float
@@ -195,7 +201,6 @@ class FacetsSettings(Settings):
     reference_depth_mm: float
     reference_width_mm: float
     scale_range: tuple[float, float]
-    behind_canal_mm: float
     canal_weight: float
     gap_mm: float
     prior_uncertainty_mm: float

@@ -16,7 +16,8 @@ def site_of(disc: Disc, side: Side, level_map: LevelMap, settings: FacetsSetting
     axes = disc.axes if disc.axes.left[0] > 0 else _turned(disc.axes)
     offset = _canal_offset(disc, axes, level_map.canal_line_lps_mm)
     if offset is None:
-        behind = level_prior(disc, settings).behind_disc_per_depth * disc.depth_mm - settings.behind_canal_mm
+        prior = level_prior(disc, settings)
+        behind = prior.behind_disc_per_depth * disc.depth_mm - prior.behind_canal_mm
         offset = np.array([-behind, 0.0, 0.0])
     return Site(disc.level, side, disc, axes, offset)
 
@@ -34,7 +35,7 @@ def expected_shape(site: Site, settings: FacetsSettings) -> JointShape:
     width_scale = _scale(site.disc.width_mm / settings.reference_width_mm, settings)
     size_scale = float(np.sqrt(depth_scale * width_scale))
     by_disc = prior.behind_disc_per_depth * settings.reference_depth_mm * depth_scale
-    by_canal = -float(site.canal_offset_mm[0]) + settings.behind_canal_mm * depth_scale
+    by_canal = -float(site.canal_offset_mm[0]) + prior.behind_canal_mm * depth_scale
     weight = settings.canal_weight
     return JointShape(
         behind_mm=weight * by_canal + (1.0 - weight) * by_disc,
