@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,11 +60,41 @@ def disc_frame(
     axes = Axes(cranial, anterior, np.cross(cranial, anterior))
     depth = _extent((points_lps_mm[middle] - centre) @ anterior)
     area = middle.sum() * voxel_mm3 / _plane_span(lateral[middle], plane_pitch_mm)
-    width = _width(lateral, plane_pitch_mm, depth, settings)
-    return DiscFrame(
-        np.array([_lateral_centre(lateral, midline_left_mm, settings), centre[1], centre[2]]),
-        axes, depth, width, float(area / max(depth, 1.0)),
-    )
+    width = settings.usual_width_per_depth * depth
+    place = np.array([_lateral_centre(lateral, midline_left_mm, settings), centre[1], centre[2]])
+    return DiscFrame(place, axes, depth, width, float(area / max(depth, 1.0)))
+
+
+def with_lateral_extent(
+    frame: DiscFrame, share_at: Callable[[FloatArray], FloatArray], settings: LevelsSettings
+) -> DiscFrame:
+    """Measure width and lateral centre from where the disc ends on either side, if that gives a plausible width.
+
+    Parameters
+    ----------
+    share_at
+        Probability of disc at LPS points (N, 3).
+    """
+    steps = np.arange(0.0, 36.0, 1.0)
+    reach = [_reach(frame, sign * steps, share_at, settings.width_share) for sign in (1.0, -1.0)]
+    width = reach[0] + reach[1]
+    low, high = settings.width_per_depth
+    if not low * frame.depth_mm <= width <= high * frame.depth_mm:
+        return frame
+    shift = float(np.clip((reach[0] - reach[1]) / 2, -settings.largest_shift_mm, settings.largest_shift_mm))
+    return replace(frame, width_mm=width, centre_lps_mm=frame.centre_lps_mm + shift * frame.axes.left)
+
+
+def _reach(
+    frame: DiscFrame, steps_mm: FloatArray, share_at: Callable[[FloatArray], FloatArray], least: float
+) -> float:
+    """How far the disc goes on from its centre to one side, in mm."""
+    along, height = np.linspace(-0.3, 0.3, 7) * frame.depth_mm, np.array([-2.0, 0.0, 2.0])
+    grid = np.stack(np.meshgrid(along, steps_mm, height, indexing="ij"), axis=-1)
+    points = frame.centre_lps_mm + frame.axes.to_lps(grid.reshape(-1, 3))
+    share = share_at(points).reshape(grid.shape[:3]).max(axis=2).mean(axis=0)
+    ends = np.flatnonzero(share < least)
+    return float(abs(steps_mm[ends[0]])) if ends.size else float(abs(steps_mm[-1]))
 
 
 def _middle(lateral: FloatArray, pitch_mm: float, settings: LevelsSettings) -> BoolArray:
@@ -110,22 +141,6 @@ def _extent(along: FloatArray) -> float:
 def _plane_span(lateral: FloatArray, pitch_mm: float) -> float:
     """Thickness of the planes that were used."""
     return float(len(np.unique(np.round(lateral / (0.5 * pitch_mm)))) * pitch_mm)
-
-
-def _planes(lateral: FloatArray, pitch_mm: float) -> FloatArray:
-    """Lateral places of the planes whose disc area is at least a third of the largest."""
-    bins = np.round(lateral / pitch_mm).astype(int)
-    values, counts = np.unique(bins, return_counts=True)
-    return np.asarray(values[counts > 0.33 * counts.max()] * pitch_mm, dtype=np.float64)
-
-
-def _width(lateral: FloatArray, pitch_mm: float, depth_mm: float, settings: LevelsSettings) -> float:
-    """Width from the planes, or from the depth where the planes do not show a plausible one."""
-    low, high = settings.width_per_depth
-    usual = settings.usual_width_per_depth * depth_mm
-    planes = _planes(lateral, pitch_mm)
-    width = float(np.ptp(planes) + pitch_mm)
-    return width if low * depth_mm <= width <= high * depth_mm else usual
 
 
 def _lateral_centre(lateral: FloatArray, midline_left_mm: float, settings: LevelsSettings) -> float:

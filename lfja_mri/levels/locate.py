@@ -9,10 +9,10 @@ import numpy as np
 from lfja_mri.config import LevelsSettings
 from lfja_mri.errors import GeometryError, LevelsError, Reason
 from lfja_mri.geometry import apply
-from lfja_mri.levels.frames import DiscFrame, disc_frame
+from lfja_mri.levels.frames import DiscFrame, disc_frame, with_lateral_extent
 from lfja_mri.levels.network import Segmentation, segment
 from lfja_mri.levels.numbering import Naming, name_discs
-from lfja_mri.levels.sequence import Chain, find_chain
+from lfja_mri.levels.sequence import Chain, find_chain, read_share
 from lfja_mri.model import (
     Disc,
     FloatArray,
@@ -90,9 +90,7 @@ def locate(images: StudyImages, settings: LevelsSettings, *, lowest_level: Level
 
 def _segmented(image: Image, settings: LevelsSettings) -> Segmentation | None:
     try:
-        return segment(
-            image.volume, threads=settings.threads, closest_planes_mm=settings.closest_planes_mm
-        )
+        return segment(image.volume, threads=settings.threads, closest_planes_mm=settings.closest_planes_mm)
     except GeometryError:
         return None
 
@@ -103,9 +101,7 @@ def level_map(
     """Build the map from the surest reading; the others confirm or cast doubt."""
     lead = max(readings, key=lambda r: (r.naming.certainty, sum(d.score for d in r.chain.discs)))
     discs = tuple(
-        make_disc(lead, k, level, settings)
-        for k, level in enumerate(lead.naming.levels)
-        if level is not None
+        make_disc(lead, k, level, settings) for k, level in enumerate(lead.naming.levels) if level is not None
     )
     line = lead.chain.canal.points_lps_mm
     return LevelMap(discs, line, lead.naming.basis, lead.naming.flags, tissues)
@@ -118,8 +114,14 @@ def make_disc(reading: Reading, k: int, level: Level, settings: LevelsSettings) 
     seen = 0.3 if candidate.interpolated else min(1.0, 0.4 + 0.7 * candidate.score)
     flags = ("interpolated",) if candidate.interpolated else ()
     return Disc(
-        level, frame.centre_lps_mm, frame.axes, frame.depth_mm, frame.width_mm, frame.height_mm,
-        round(seen * reading.naming.certainty, 4), flags,
+        level,
+        frame.centre_lps_mm,
+        frame.axes,
+        frame.depth_mm,
+        frame.width_mm,
+        frame.height_mm,
+        round(seen * reading.naming.certainty, 4),
+        flags,
     )
 
 
@@ -128,10 +130,16 @@ def frame_of(chain: Chain, k: int, settings: LevelsSettings) -> DiscFrame:
     candidate = chain.discs[k]
     near = chain.canal.nearest(candidate.centre_lps_mm)
     pitch = float(np.linalg.norm(chain.field.voxel_to_lps[:3, 2]))
-    return disc_frame(
-        candidate.points_lps_mm, candidate.shares, candidate.volume_mm3 / len(candidate.points_lps_mm), pitch,
-        chain.canal.tangents[near], float(chain.canal.points_lps_mm[near, 0]), settings,
+    frame = disc_frame(
+        candidate.points_lps_mm,
+        candidate.shares,
+        candidate.volume_mm3 / len(candidate.points_lps_mm),
+        pitch,
+        chain.canal.tangents[near],
+        float(chain.canal.points_lps_mm[near, 0]),
+        settings,
     )
+    return with_lateral_extent(frame, lambda points: read_share(chain.field, "disc", points), settings)
 
 
 def tissue_labels(image: Image, field: Segmentation) -> TissueLabels:
@@ -148,9 +156,9 @@ def tissue_labels(image: Image, field: Segmentation) -> TissueLabels:
     return TissueLabels(image.key, out)
 
 
-def _nearest(labels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], index_xyz: FloatArray) -> np.ndarray[
-    tuple[int, ...], np.dtype[np.uint8]
-]:
+def _nearest(
+    labels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], index_xyz: FloatArray
+) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Read labels at fractional (column, row, plane) indices; 0 outside."""
     whole = np.rint(index_xyz).astype(np.int64)
     size = np.array(labels.shape[::-1])

@@ -110,9 +110,13 @@ def levels_from_masks(
     table = TABLES[masks.scheme]
     clouds = disc_clouds(masks.vertebrae, table)
     if not clouds:
-        raise _implausible(f"no lumbar disc or pair of lumbar vertebrae under the scheme {masks.scheme.value}")
+        raise _implausible(
+            f"no lumbar disc or pair of lumbar vertebrae under the scheme {masks.scheme.value}"
+        )
     canal = canal_of(masks, table, clouds)
-    discs = tuple(measure(level, points, masks.vertebrae, canal, settings) for level, points in clouds.items())
+    discs = tuple(
+        measure(level, points, masks.vertebrae, canal, settings) for level, points in clouds.items()
+    )
     check_order(discs, settings)
     tissues = tuple(carry(masks, table, image) for image in images)
     return LevelMap(discs, canal.points_lps_mm, NumberingBasis.EXTERNAL_MASK, (), tissues)
@@ -141,7 +145,9 @@ def nifti_files(path: Path) -> list[Path]:
     found = [path] if path.is_file() else sorted(path.rglob("*"))
     files = [file for file in found if file.is_file() and file.name.endswith(NIFTI_ENDINGS)]
     if not files:
-        raise LevelsError("no NIfTI mask found at the place given with --masks; give a .nii.gz file or its folder")
+        raise LevelsError(
+            "no NIfTI mask found at the place given with --masks; give a .nii.gz file or its folder"
+        )
     return files
 
 
@@ -189,7 +195,9 @@ def _joined(files: list[Path]) -> Mask:
     labels = np.zeros_like(first.labels)
     for number, file in named:
         mask = read_mask(file)
-        if mask.labels.shape != labels.shape or not np.allclose(mask.voxel_to_lps, first.voxel_to_lps, atol=1e-3):
+        if mask.labels.shape != labels.shape or not np.allclose(
+            mask.voxel_to_lps, first.voxel_to_lps, atol=1e-3
+        ):
             raise _implausible("the files of one mask folder lie on different grids")
         labels[mask.labels > 0] = number
     return Mask(labels, first.voxel_to_lps)
@@ -217,7 +225,9 @@ def _uncertain(found: str) -> LevelsError:
 
 
 def _implausible(found: str) -> LevelsError:
-    return LevelsError(f"implausible mask: {found}; check the mask and --mask-scheme", reason=Reason.MASK_IMPLAUSIBLE)
+    return LevelsError(
+        f"implausible mask: {found}; check the mask and --mask-scheme", reason=Reason.MASK_IMPLAUSIBLE
+    )
 
 
 # ------------------------------------------------------------------------------------------------ measuring
@@ -241,9 +251,7 @@ def _sacrum_below(mask: Mask, table: LabelTable, present: set[int]) -> bool:
     return bool(present & {*table.sacrum, table.lowest_disc or -1}) or not table.sacrum
 
 
-def _disc_points(
-    mask: Mask, table: LabelTable, n: int, lowest: int, present: set[int]
-) -> FloatArray | None:
+def _disc_points(mask: Mask, table: LabelTable, n: int, lowest: int, present: set[int]) -> FloatArray | None:
     if n == lowest and table.lowest_disc in present and table.lowest_disc is not None:
         return mask.points(table.lowest_disc)
     if table.discs.get(n, -1) in present:
@@ -298,7 +306,9 @@ def _face(points: FloatArray, outward: FloatArray) -> FloatArray:
 
 def canal_of(masks: MaskSet, table: LabelTable, clouds: dict[Level, FloatArray]) -> CanalLine:
     """Centre line of the labelled canal, or a line behind the discs where none is labelled."""
-    source, labels = (masks.parts, SPINEPS_CANAL) if masks.parts is not None else (masks.vertebrae, table.canal)
+    source, labels = (
+        (masks.parts, SPINEPS_CANAL) if masks.parts is not None else (masks.vertebrae, table.canal)
+    )
     points = source.points(*labels) if labels else np.zeros((0, 3))
     if len(points) * source.voxel_mm3 > 2000.0:
         return line_through(_line(points))
@@ -306,7 +316,9 @@ def canal_of(masks: MaskSet, table: LabelTable, clouds: dict[Level, FloatArray])
     half = np.array([np.ptp(cloud[:, 1]) / 2 for cloud in clouds.values()])
     centres[:, 1] += half + CANAL_BEHIND_DISC_MM
     steps = np.linspace(0, len(centres) - 1, 5 * len(centres))
-    line = np.stack([np.interp(steps, np.arange(len(centres)), centres[:, axis]) for axis in range(3)], axis=1)
+    line = np.stack(
+        [np.interp(steps, np.arange(len(centres)), centres[:, axis]) for axis in range(3)], axis=1
+    )
     return line_through(line if len(line) > 1 and len(centres) > 1 else _upright(centres[0]))
 
 
@@ -322,17 +334,25 @@ def _line(points: FloatArray) -> FloatArray:
     return np.asarray(ndimage.gaussian_filter1d(centres, 2.0, axis=0, mode="nearest"))
 
 
-def measure(
-    level: Level, points: FloatArray, mask: Mask, canal: CanalLine, settings: LevelsSettings
-) -> Disc:
+def measure(level: Level, points: FloatArray, mask: Mask, canal: CanalLine, settings: LevelsSettings) -> Disc:
     """Frame of one labelled disc."""
     near = canal.nearest(points.mean(axis=0))
     frame = disc_frame(
-        points, np.ones(len(points)), mask.voxel_mm3, mask.lateral_pitch_mm, canal.tangents[near],
-        float(canal.points_lps_mm[near, 0]), settings,
+        points,
+        np.ones(len(points)),
+        mask.voxel_mm3,
+        mask.lateral_pitch_mm,
+        canal.tangents[near],
+        float(canal.points_lps_mm[near, 0]),
+        settings,
     )
     return Disc(
-        level, frame.centre_lps_mm, frame.axes, frame.depth_mm, frame.width_mm, frame.height_mm,
+        level,
+        frame.centre_lps_mm,
+        frame.axes,
+        frame.depth_mm,
+        frame.width_mm,
+        frame.height_mm,
         settings.external_mask_confidence,
     )
 
@@ -391,5 +411,7 @@ def tissue_codes(masks: MaskSet, table: LabelTable) -> npt.NDArray[np.uint8]:
     codes[np.isin(labels, table.sacrum)] = SpineTissue.SACRUM.code
     codes[np.isin(labels, discs)] = SpineTissue.DISC.code
     canal: Callable[[], npt.NDArray[np.bool_]] = lambda: np.isin(labels, table.canal)
-    codes[canal() if masks.parts is None else np.isin(masks.parts.labels, SPINEPS_CANAL)] = SpineTissue.CANAL.code
+    codes[canal() if masks.parts is None else np.isin(masks.parts.labels, SPINEPS_CANAL)] = (
+        SpineTissue.CANAL.code
+    )
     return codes

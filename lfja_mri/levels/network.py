@@ -145,7 +145,8 @@ def canonical_grid(volume: Volume, grid_mm: float, multiple: int) -> CanonicalGr
         volume.voxel_to_lps[:3, 2],
     )
     affine[:3, 3] = (
-        base + (along.min() + grid_mm / 2 - base @ posterior) * posterior
+        base
+        + (along.min() + grid_mm / 2 - base @ posterior) * posterior
         + (down.min() + grid_mm / 2 - base @ caudal) * caudal
     )
     sides = [int(np.ceil(np.ptp(side) / grid_mm / multiple - 0.05)) * multiple for side in (down, along)]

@@ -63,7 +63,9 @@ def sacral_scores(chain: Chain, settings: LevelsSettings) -> FloatArray:
     scores = np.array(
         [body[:k].sum() + sacrum[k:].sum() + settings.first_sacral_weight * first[k] for k in range(count)]
     )
-    return np.asarray(scores + settings.tilt_weight * np.array([tilt_evidence(chain, k, settings) for k in range(count)]))
+    return np.asarray(
+        scores + settings.tilt_weight * np.array([tilt_evidence(chain, k, settings) for k in range(count)])
+    )
 
 
 def tilt_evidence(chain: Chain, k: int, settings: LevelsSettings) -> float:

@@ -155,13 +155,26 @@ def line_through(points_lps_mm: FloatArray) -> CanalLine:
 
 def candidates(field: Segmentation, canal: CanalLine, settings: LevelsSettings) -> list[Candidate]:
     """Connected parts of the disc class that lie in front of the canal and are large enough, cranial first."""
-    share = field.share("disc")
+    share = field.share("disc") * middle_slab(field, canal, settings.slab_half_width_mm)
     found: list[Candidate] = []
     for mask in _parts(share, settings):
         candidate = _candidate(field, canal, mask)
         if _plausible(candidate, canal, settings):
             found.append(replace(candidate, score=_score(field, canal, candidate, settings)))
     return sorted(_merged(found, canal, settings), key=lambda c: c.arc_mm)
+
+
+def middle_slab(field: Segmentation, canal: CanalLine, half_width_mm: float) -> BoolArray:
+    """True within a distance of the canal's line from side to side; the training slices show no more than that.
+
+    Shape (planes, rows, 1). Rows beyond the line's ends take its end's place.
+    """
+    index = apply(np.linalg.inv(field.voxel_to_lps), canal.points_lps_mm)
+    planes, rows = np.arange(field.shares.shape[1]), np.arange(field.shares.shape[2])
+    middle = np.interp(rows, index[:, 1], index[:, 2])
+    pitch = float(np.linalg.norm(field.voxel_to_lps[:3, 2]))
+    away = np.abs(planes[:, None] - middle[None, :]) * pitch
+    return np.asarray(away <= max(half_width_mm, 1.05 * pitch))[:, :, None]
 
 
 def _parts(share: ImageArray, settings: LevelsSettings) -> list[tuple[BoolArray, tuple[slice, ...]]]:
@@ -219,9 +232,11 @@ def _merged(found: list[Candidate], canal: CanalLine, settings: LevelsSettings) 
     out: list[Candidate] = []
     for candidate in sorted(found, key=lambda c: -c.volume_mm3):
         near = [
-            k for k, kept in enumerate(out)
+            k
+            for k, kept in enumerate(out)
             if abs(kept.arc_mm - candidate.arc_mm) < settings.same_disc_mm
-            and np.linalg.norm(kept.centre_lps_mm[1:] - candidate.centre_lps_mm[1:]) < settings.same_disc_span_mm
+            and np.linalg.norm(kept.centre_lps_mm[1:] - candidate.centre_lps_mm[1:])
+            < settings.same_disc_span_mm
         ]
         if near:
             out[near[0]] = _joined(out[near[0]], candidate, canal)
@@ -279,14 +294,19 @@ def fill_gaps(
     for upper, lower in zip(chain[:-1], chain[1:], strict=True):
         count = round((lower.arc_mm - upper.arc_mm) / pitch - settings.gap_slack) if pitch else 0
         out += [
-            missed_disc(upper, lower, k / max(count, 1), field, canal, settings) for k in range(1, max(count, 1))
+            missed_disc(upper, lower, k / max(count, 1), field, canal, settings)
+            for k in range(1, max(count, 1))
         ]
         out.append(lower)
     return out
 
 
 def missed_disc(
-    upper: Candidate, lower: Candidate, part: float, field: Segmentation, canal: CanalLine,
+    upper: Candidate,
+    lower: Candidate,
+    part: float,
+    field: Segmentation,
+    canal: CanalLine,
     settings: LevelsSettings,
 ) -> Candidate:
     """Find the weakest bone between two discs near a share of the way, and lay a disc of the neighbours' size there."""
@@ -308,8 +328,10 @@ def slab_candidate(
     depth, width, height = settings.default_disc_mm
     steps = np.stack(
         np.meshgrid(
-            np.linspace(-0.5, 0.5, 25) * depth, np.linspace(-0.5, 0.5, 9) * width,
-            np.linspace(-0.5, 0.5, 7) * height, indexing="ij",
+            np.linspace(-0.5, 0.5, 25) * depth,
+            np.linspace(-0.5, 0.5, 9) * width,
+            np.linspace(-0.5, 0.5, 7) * height,
+            indexing="ij",
         ),
         axis=-1,
     ).reshape(-1, 3)
@@ -327,9 +349,7 @@ def tube(start: FloatArray, end: FloatArray, radius_mm: float = 7.0) -> FloatArr
     return np.asarray(start + along * (end - start) + across * forward).reshape(-1, 3)
 
 
-def segment_below(
-    discs: list[Candidate], k: int, canal: CanalLine, settings: LevelsSettings
-) -> FloatArray:
+def segment_below(discs: list[Candidate], k: int, canal: CanalLine, settings: LevelsSettings) -> FloatArray:
     """Points in the segment below disc `k`: towards the next disc, or along the canal by a usual pitch."""
     start = discs[k].centre_lps_mm
     if k + 1 < len(discs):

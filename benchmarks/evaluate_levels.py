@@ -1,0 +1,258 @@
+"""Levels on real volumes: how many have every visible lumbar disc named right and in its place, and the failures.
+
+The volumes and the study are evaluate-only: no weight was trained on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from benchmarks.rows import Row
+from lfja_mri.config import LevelsSettings, load_pipeline_settings
+from lfja_mri.errors import LevelsError
+from lfja_mri.geometry import apply, lps_to_ras, perpendicular, unit
+from lfja_mri.levels import locate
+from lfja_mri.model import (
+    Contrast,
+    FloatArray,
+    Image,
+    Level,
+    LevelMap,
+    Plane,
+    Role,
+    StudyImages,
+    Volume,
+)
+
+DISC_LABELS = {
+    120: Level.L1_L2,
+    121: Level.L2_L3,
+    122: Level.L3_L4,
+    123: Level.L4_L5,
+    124: Level.L5_S1,
+}
+BODIES = {level: (20 + step, 21 + step) for step, level in enumerate(DISC_LABELS.values())}
+S1_LABEL = 26
+HALF_LOWEST_DISC_MM = 5.0  # where S1 has no label, the lowest disc's middle is taken this far below L5
+NEAR_MM = 6.0
+RIGHT_SHARE_TARGET = 0.95
+MEDIAN_TARGET_MM = 2.5
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One volume's result against its labels: distances in mm of the discs that were found under the right name."""
+
+    name: str
+    truth: dict[Level, FloatArray]
+    level_map: LevelMap | None
+    seconds: float
+
+    @property
+    def distances_mm(self) -> dict[Level, float]:
+        """Distance to the label's centroid, infinite where the level was not found."""
+        return {level: self._distance(level, centre) for level, centre in self.truth.items()}
+
+    def _distance(self, level: Level, centre: FloatArray) -> float:
+        disc = None if self.level_map is None else self.level_map.disc(level)
+        return float("inf") if disc is None else float(np.linalg.norm(disc.centre_lps_mm - centre))
+
+    @property
+    def right(self) -> bool:
+        """True where every labelled disc is named right and lies within 6 mm."""
+        return all(distance <= NEAR_MM for distance in self.distances_mm.values())
+
+
+def read_volume(path: Path) -> Volume:
+    """Read a NIfTI volume into LPS."""
+    image = nib.load(path)
+    values = np.asarray(image.dataobj, dtype=np.float32)
+    return Volume(values.transpose(2, 1, 0), lps_to_ras(image.affine), float(min(image.header.get_zooms())))
+
+
+def true_centres(path: Path) -> dict[Level, FloatArray]:
+    """Centre of every labelled lumbar disc in LPS mm.
+
+    The centroid where discs are labelled; else the middle between the facing end-plates of the labelled bodies.
+    """
+    image = nib.load(path)
+    labels = np.asarray(image.dataobj)
+    affine = lps_to_ras(image.affine)
+    points = {int(v): apply(affine, np.argwhere(labels == v)) for v in np.unique(labels) if v}
+    discs = {level: points[value].mean(axis=0) for value, level in DISC_LABELS.items() if value in points}
+    return discs or discs_between(points)
+
+
+def discs_between(bodies: dict[int, FloatArray]) -> dict[Level, FloatArray]:
+    """Disc centres from labelled bodies; the lowest one lies below L5 where S1 has no label."""
+    out: dict[Level, FloatArray] = {}
+    for level, (upper, lower) in BODIES.items():
+        below = bodies.get(S1_LABEL if level is Level.L5_S1 else lower)
+        if upper not in bodies:
+            continue
+        if below is not None:
+            axis = unit(below.mean(axis=0) - bodies[upper].mean(axis=0))
+            out[level] = (end_plate(bodies[upper], axis)[0] + end_plate(below, -axis)[0]) / 2
+        elif level is Level.L5_S1 and upper - 1 in bodies:
+            axis = unit(bodies[upper].mean(axis=0) - bodies[upper - 1].mean(axis=0))
+            centre, normal = end_plate(bodies[upper], axis)
+            out[level] = centre + HALF_LOWEST_DISC_MM * normal
+    return out
+
+
+def end_plate(points: FloatArray, outward: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Centre and outward normal, in the sagittal plane, of a body's end-plate on the side of `outward`."""
+    forward = perpendicular(np.array([0.0, -1.0, 0.0]), outward)
+    lateral = points[:, 0] - np.median(points[:, 0])
+    middle = points[np.abs(lateral) < 10.0]
+    along, height = middle @ forward, middle @ outward
+    bins = np.round(along).astype(int)
+    columns = np.unique(bins)
+    inner = columns[len(columns) // 10 : len(columns) - len(columns) // 10]
+    outer = np.array([np.percentile(height[bins == value], 95) for value in inner])
+    slope = float(np.polyfit(inner, outer, 1)[0])
+    base = middle.mean(axis=0)
+    centre = base + (inner.mean() - base @ forward) * forward + (outer.mean() - base @ outward) * outward
+    return centre, unit(outward - slope * forward)
+
+
+def evaluate_volume(path: Path, settings: LevelsSettings) -> Case:
+    """Locate the levels of one volume of `data/levels`."""
+    truth = true_centres(path.with_name(path.name.replace("_img", "_lab")))
+    image = Image("s1k1", read_volume(path), Role(Plane.SAGITTAL, Contrast.T2))
+    start = time.perf_counter()
+    try:
+        found = locate(StudyImages(path.name, (image,)), settings)
+    except LevelsError:
+        found = None
+    return Case(path.name.removesuffix("_img.nii.gz"), truth, found, time.perf_counter() - start)
+
+
+def evaluate_volumes(data: Path, settings: LevelsSettings) -> list[Case]:
+    """Every volume of `data/levels`, by name."""
+    return [evaluate_volume(path, settings) for path in sorted((data / "levels").glob("*_img.nii.gz"))]
+
+
+def rows(data: Path, failures: Path | None = None) -> list[Row]:
+    """Return the table's rows about levels; pictures of the failures go to a folder if one is given."""
+    settings = load_pipeline_settings().levels
+    cases = evaluate_volumes(data, settings)
+    if failures is not None:
+        draw_failures(cases, data, failures)
+    return volume_rows(cases)
+
+
+def volume_rows(cases: Sequence[Case]) -> list[Row]:
+    """Rows on the volumes of `data/levels`."""
+    data = f"{len(cases)} real volumes, four sources (data/levels)"
+    if not cases:
+        return [Row("volumes with every lumbar disc right", "no data", ">= 95 %", None, data)]
+    right = sum(case.right for case in cases) / len(cases)
+    near = [d for case in cases for d in case.distances_mm.values() if np.isfinite(d) and d < 15]
+    wrong = ", ".join(case.name for case in cases if not case.right) or "none"
+    median = float(np.median(near)) if near else float("inf")
+    worst = max(case.seconds for case in cases)
+    return [
+        Row(
+            "volumes with every visible lumbar disc named right and within 6 mm",
+            f"{100 * right:.1f} % (wrong: {wrong})",
+            ">= 95 %",
+            right >= RIGHT_SHARE_TARGET,
+            data,
+        ),
+        Row("disc centre error, median", f"{median:.2f} mm", "<= 2.5 mm", median <= MEDIAN_TARGET_MM, data),
+        calibration_row(cases, data),
+        Row("time to locate one volume, worst", f"{worst:.1f} s", "< 5 s", worst < 5, data),
+    ]
+
+
+def calibration_row(cases: Sequence[Case], data: str) -> Row:
+    """Share of right levels among those given a confidence of 0.9 or more."""
+    sure = [
+        case.distances_mm[disc.level] <= NEAR_MM
+        for case in cases
+        if case.level_map is not None
+        for disc in case.level_map.discs
+        if disc.confidence >= 0.9 and disc.level in case.truth
+    ]
+    share = float(np.mean(sure)) if sure else 0.0
+    total = sum(len(case.truth) for case in cases)
+    return Row(
+        "levels right among those with confidence >= 0.9",
+        f"{100 * share:.1f} % of {len(sure)} (of {total} in all)",
+        ">= 98 %",
+        share >= 0.98,
+        data,
+    )
+
+
+def draw_failures(cases: Sequence[Case], data: Path, folder: Path) -> None:
+    """Write one picture a failed case: the middle slice with true (green) and found (red) centres."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for case in cases:
+        if not case.right:
+            draw_case(case, data / "levels" / f"{case.name}_img.nii.gz", folder / f"{case.name}.png")
+
+
+def draw_case(case: Case, path: Path, target: Path) -> None:
+    """Draw one case."""
+    from matplotlib.figure import Figure
+
+    volume = read_volume(path)
+    values = np.asarray(volume.values_zyx).transpose(
+        2, 0, 1
+    )  # RAS input: columns of the array are the slices
+    figure = Figure(figsize=(7, 8))
+    axes = figure.subplots()
+    middle = values[len(values) // 2]
+    axes.imshow(middle, cmap="gray", origin="lower", vmax=float(np.percentile(middle, 99.5)))
+    for level, centre in case.truth.items():
+        index = apply(volume.lps_to_voxel, centre)
+        axes.plot(index[1], index[2], "g+", ms=10)
+        axes.text(index[1] - 45, index[2], level.value, color="lime", fontsize=8)
+    for disc in () if case.level_map is None else case.level_map.discs:
+        index = apply(volume.lps_to_voxel, disc.centre_lps_mm)
+        axes.plot(index[1], index[2], "rx")
+        axes.text(
+            index[1] + 14, index[2], f"{disc.level.value} {disc.confidence:.2f}", color="red", fontsize=8
+        )
+    axes.invert_xaxis()
+    axes.set_title(case.name)
+    figure.savefig(target, dpi=70)
+
+
+def main() -> None:
+    """Print the rows and every case's worst distance."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data")
+    parser.add_argument("--failures", type=Path, default=Path("build/levels"))
+    arguments = parser.parse_args()
+    cases = evaluate_volumes(arguments.data, load_pipeline_settings().levels)
+    draw_failures(cases, arguments.data, arguments.failures)
+    for case in cases:
+        worst = {level.value: round(d, 1) for level, d in case.distances_mm.items()}
+        flags = case.level_map.flags if case.level_map else ("not_found",)
+        confidence = [round(d.confidence, 2) for d in case.level_map.discs] if case.level_map else []
+        print(
+            case.name,
+            "right" if case.right else "WRONG",
+            worst,
+            confidence,
+            ",".join(flags),
+            f"{case.seconds:.1f}s",
+        )
+    for row in volume_rows(cases):
+        print(f"{row.figure}: {row.value} (target {row.target})")
+
+
+if __name__ == "__main__":
+    main()
+    sys.exit(0)

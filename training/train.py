@@ -1,0 +1,169 @@
+"""Train the spine network on the SPIDER slices: ``python training/train.py``; see MODEL_CARD.md."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as nnf
+
+import augment
+from data import CLASSES, IGNORE, Sample, load_samples, split
+from network import SpineUNet
+
+GRID_MM = 1.2
+CROP = (240, 176)
+CLASS_WEIGHTS = (0.6, 1.5, 1.0, 1.0, 1.0, 2.5, 1.2)
+
+
+class Pool:
+    """All slices as two tensors on the source grid, padded to one size."""
+
+    def __init__(self, samples: list[Sample]) -> None:
+        height = max(s.image.shape[0] for s in samples)
+        width = max(s.image.shape[1] for s in samples)
+        self.images = torch.zeros(len(samples), height, width, dtype=torch.float16)
+        self.classes = torch.zeros(len(samples), height, width, dtype=torch.uint8)
+        self.boxes = torch.zeros(len(samples), 4)
+        self.spacing_mm = samples[0].spacing_mm
+        for index, sample in enumerate(samples):
+            rows, columns = sample.image.shape
+            self.images[index, :rows, :columns] = torch.from_numpy(sample.image).half()
+            self.classes[index, :rows, :columns] = torch.from_numpy(sample.classes)
+            spine = np.argwhere((sample.classes > 0) & (sample.classes < IGNORE))
+            low, high = spine.min(axis=0), spine.max(axis=0)
+            self.boxes[index] = torch.tensor([low[1], low[0], high[1], high[0]], dtype=torch.float32)
+
+    def draw(self, generator: torch.Generator, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Augmented images (N, 1, H, W) and class maps (N, H, W)."""
+        centre = augment.random_centres(generator, self.boxes[chosen])
+        source = (self.images.shape[1], self.images.shape[2])
+        grid = augment.sampling_grid(generator, len(chosen), CROP, GRID_MM, source, self.spacing_mm, centre)
+        grey = nnf.avg_pool2d(self.images[chosen].float()[:, None], 3, 1, 1)
+        image = nnf.grid_sample(grey, grid, align_corners=True)[:, 0]
+        known = self.classes[chosen].float()[:, None]
+        classes = nnf.grid_sample(known, grid, mode="nearest", align_corners=True)[:, 0].round().to(torch.uint8)
+        early = bool(torch.rand(1, generator=generator) < 0.5)
+        if early:
+            augment.view_window(generator, image, classes)
+        image = augment.recolour(generator, image, classes)
+        if not early:
+            augment.view_window(generator, image, classes)
+        return augment.standardise(image)[:, None], classes
+
+
+def loss_of(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Weighted cross entropy plus soft Dice over the classes present, both blind to ignored pixels."""
+    target = classes.long()
+    weights = torch.tensor(CLASS_WEIGHTS)
+    entropy = nnf.cross_entropy(logits, target, weight=weights, ignore_index=IGNORE)
+    known = (target != IGNORE).float()[:, None]
+    share = logits.softmax(dim=1) * known
+    truth = nnf.one_hot(target.clamp(max=len(CLASSES) - 1), len(CLASSES)).permute(0, 3, 1, 2) * known
+    both = (share * truth).sum(dim=(0, 2, 3))
+    total = share.sum(dim=(0, 2, 3)) + truth.sum(dim=(0, 2, 3))
+    present = (truth.sum(dim=(0, 2, 3)) > 0).float()
+    present[0] = 0
+    dice = 1 - (2 * both + 1) / (total + 1)
+    return entropy + (dice * present).sum() / present.sum().clamp(min=1)
+
+
+@torch.no_grad()
+def validate(network: SpineUNet, pool: Pool) -> dict[str, float]:
+    """Dice per class on fixed augmented draws of the validation patients."""
+    network.eval()
+    generator = torch.Generator().manual_seed(7)
+    both, total = torch.zeros(len(CLASSES)), torch.zeros(len(CLASSES))
+    for start in range(0, len(pool.boxes), 8):
+        chosen = torch.arange(start, min(start + 8, len(pool.boxes)))
+        image, classes = pool.draw(generator, chosen)
+        found = network(image).argmax(dim=1)
+        known = classes != IGNORE
+        for kind in range(len(CLASSES)):
+            mine, truth = (found == kind) & known, (classes == kind) & known
+            both[kind] += (mine & truth).sum()
+            total[kind] += mine.sum() + truth.sum()
+    dice = 2 * both / total.clamp(min=1)
+    return {name: round(float(value), 4) for name, value in zip(CLASSES, dice, strict=True)}
+
+
+def learning_rate(step: int, total: int, peak: float) -> float:
+    """Short linear warm-up, then cosine to one hundredth of the peak."""
+    warm = min(1.0, (step + 1) / 60)
+    return peak * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total))))
+
+
+def update_average(average: SpineUNet, network: SpineUNet, step: int) -> None:
+    """Exponential moving average of the weights, faster at the start."""
+    keep = min(0.995, 1 - 1 / (step + 2))
+    with torch.no_grad():
+        for mean, new in zip(average.parameters(), network.parameters(), strict=True):
+            mean.lerp_(new, 1 - keep)
+
+
+def train(options: argparse.Namespace) -> None:
+    """Run the whole schedule; write a checkpoint of the averaged weights every ``--every`` steps."""
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(options.threads)
+    generator = torch.Generator().manual_seed(options.seed)
+    kept, held_out = split(load_samples(options.data))
+    pool, held = Pool(kept), Pool(held_out)
+    network = SpineUNet(len(CLASSES))
+    if options.start is not None:
+        network.load_state_dict(torch.load(options.start, weights_only=True))
+    average = copy.deepcopy(network)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=1e-3)
+    began = time.monotonic()
+    for step in range(options.first, options.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, options.steps, options.rate)
+        chosen = torch.randint(len(pool.boxes), (options.batch,), generator=generator)
+        image, classes = pool.draw(generator, chosen)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network(image)
+        loss = loss_of(logits.float(), classes)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+        optimiser.step()
+        update_average(average, network, step)
+        if (step + 1) % 25 == 0:
+            log({"step": step + 1, "loss": round(loss.item(), 4), "s": round(time.monotonic() - began)})
+        if (step + 1) % options.every == 0 or step + 1 == options.steps:
+            options.out.mkdir(parents=True, exist_ok=True)
+            torch.save(average.state_dict(), options.out / f"step_{step + 1:05d}.pt")
+            log({"step": step + 1, "dice": validate(average, held)})
+
+
+def log(entry: dict[str, object]) -> None:
+    """Write one JSON line to standard error."""
+    sys.stderr.write(json.dumps(entry) + "\n")
+    sys.stderr.flush()
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    root = Path(__file__).resolve().parents[2]
+    parser.add_argument("--data", type=Path, default=root / "shared/data/spider-slices")
+    parser.add_argument("--out", type=Path, default=Path("build/training"))
+    parser.add_argument("--start", type=Path, default=None, help="weights to start from")
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--first", type=int, default=0, help="step to go on from, with --start")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--every", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    train(parse())
