@@ -8,13 +8,15 @@ from enum import Enum
 
 import numpy as np
 
-from lfja_mri.phantom.body import build_curves, paint_body
+from lfja_mri.model import ImageArray
+from lfja_mri.phantom.body import build_curves, paint_body, world_noise
 from lfja_mri.phantom.bones import paint_bones
 from lfja_mri.phantom.canal import paint_canal, paint_sleeve
+from lfja_mri.phantom.confounders import paint_after_joints, paint_before_joints
 from lfja_mri.phantom.findings import Finding, JointKey
 from lfja_mri.phantom.joints import paint_joints
 from lfja_mri.phantom.person import Person
-from lfja_mri.phantom.recipe import Definition
+from lfja_mri.phantom.recipe import BaseNumbers
 from lfja_mri.phantom.tissue import Lattice
 from lfja_mri.phantom.truth import JointTruth, judge_joint
 
@@ -33,38 +35,47 @@ class Detail(Enum):
 
 @dataclass(frozen=True, eq=False)
 class TissueMap:
-    """The lattices of one visit and the truth counted on the fine ones."""
+    """The lattices of one visit, the coarse one first, the grain of their tissue, and the truth counted on them."""
 
-    coarse: Lattice
-    fine: tuple[Lattice, ...]
+    lattices: tuple[Lattice, ...]
+    grain: tuple[ImageArray, ...]
     joints: tuple[JointTruth, ...]
 
 
 def build_tissue_map(
-    person: Person, findings: Mapping[JointKey, Finding], definition: Definition, detail: Detail
+    person: Person,
+    findings: Mapping[JointKey, Finding],
+    base: BaseNumbers,
+    detail: Detail,
+    *,
+    confounders: float,
 ) -> TissueMap:
     """Paint a person and judge every graded joint."""
     coarse_mm, fine_mm = detail.value
     curves = build_curves(person)
     fluid = {key: finding.fluid_width_mm for key, finding in findings.items()}
 
-    def painted(lattice: Lattice) -> Lattice:
-        paint_body(lattice, person, curves)
+    def painted(lattice: Lattice) -> ImageArray:
+        noise = world_noise(person.seed, "streaks", lattice)
+        paint_body(lattice, person, curves, noise)
         paint_sleeve(lattice, person, curves)
-        paint_bones(lattice, person, fluid)
+        paint_bones(lattice, person, fluid, noise)
         paint_canal(lattice, person, curves)
-        paint_joints(lattice, person, findings)
-        return lattice
+        paint_before_joints(lattice, person, base.confounders, confounders, noise)
+        paint_joints(lattice, person, findings, noise)
+        paint_after_joints(lattice, person, base.confounders, confounders)
+        return noise
 
-    fine, truths = [], []
+    fine, grains, truths = [], [], []
     levels = dict.fromkeys(joint.level for joint in person.spine.graded_joints())
     for level in levels:
         joints = [joint for joint in person.spine.graded_joints() if joint.level == level]
         middle = np.mean([joint.frame.origin for joint in joints], axis=0)
-        lattice = painted(Lattice.between(middle + FINE_LOW_MM, middle + FINE_HIGH_MM, fine_mm))
+        lattice = Lattice.between(middle + FINE_LOW_MM, middle + FINE_HIGH_MM, fine_mm)
+        grains.append(painted(lattice))
         fine.append(lattice)
         for joint in joints:
-            truth = judge_joint(lattice, joint, person, findings, definition)
+            truth = judge_joint(lattice, joint, findings, base.definition)
             if truth is not None:
                 truths.append(truth)
     centres = np.array([disc.frame.origin for disc in person.spine.discs if disc.level is not None])
@@ -72,5 +83,6 @@ def build_tissue_map(
     middle = 0.5 * (low + high)
     block_low = np.array([middle[0], middle[1], low[2]]) + BLOCK_LOW_MM
     block_high = np.array([middle[0], middle[1], high[2]]) + BLOCK_HIGH_MM
-    coarse = painted(Lattice.between(block_low, block_high, coarse_mm))
-    return TissueMap(coarse, tuple(fine), tuple(truths))
+    coarse = Lattice.between(block_low, block_high, coarse_mm)
+    grain = painted(coarse)
+    return TissueMap((coarse, *fine), (grain, *grains), tuple(truths))

@@ -48,7 +48,9 @@ def build_curves(person: Person) -> Curves:
     widths = np.array([disc.half_width_mm for disc in spine.discs])
     tips = np.array(
         [
-            v.frame.to_lps(spinolaminar_point(v) + [-(8.0 if v.sacral else v.spinous_length_mm), 0, -4.0])
+            v.frame.to_lps(
+                spinolaminar_point(v) - np.array([8.0 if v.sacral else v.spinous_length_mm, 0, 4.0])
+            )
             for v in spine.vertebrae
         ]
     )
@@ -82,115 +84,144 @@ def world_noise(seed: int, purpose: str, lattice: Lattice) -> ImageArray:
     )
 
 
-def paint_body(lattice: Lattice, person: Person, curves: Curves) -> None:
-    """Paint everything that is not spine."""
-    streaks = world_noise(person.seed, "streaks", lattice)
+def paint_body(lattice: Lattice, person: Person, curves: Curves, noise: ImageArray) -> None:
+    """Paint everything that is not spine, plane by plane."""
     x, y, z = (lattice.axis_mm(axis) for axis in range(3))
     for plane, height in enumerate(z):
-        lattice.tissue_zyx[plane] = _plane(
-            person, curves, x[None, :], y[:, None], float(height), streaks[plane]
+        cut = _Cut.at(person, curves, x, y, float(height), noise[plane])
+        _put_front(lattice.tissue_zyx[plane], cut)
+        _put_muscle(lattice.tissue_zyx[plane], cut)
+        _put_ilium(lattice.tissue_zyx[plane], cut)
+        _put_skin(lattice.tissue_zyx[plane], cut)
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """One axial plane: coordinates from the canal, and what the curves say there (mm).
+
+    `caudal` runs from 0 at the uppermost graded disc to 1 at the lowest.
+    """
+
+    across: ImageArray
+    side: ImageArray
+    back: ImageArray
+    noise: ImageArray
+    caudal: float
+    tip: float
+    skin: float
+    body_back: float
+    half_width: float
+    fat_share: float
+
+    @classmethod
+    def at(
+        cls, person: Person, curves: Curves, x: ImageArray, y: ImageArray, z: float, noise: ImageArray
+    ) -> _Cut:
+        """Read the curves at a height."""
+        canal_y = curves.at(curves.canal_y, z)
+        across = x[None, :] - np.float32(curves.at(curves.canal_x, z))
+        low, high = curves.lumbar_z
+        caudal = float(np.clip((high - z) / (high - low), -0.5, 1.4))
+        stout = person.subcutaneous_mm * (0.55 + 0.7 * max(caudal, 0.0))
+        return cls(
+            across=across,
+            side=np.abs(across),
+            back=y[:, None] - np.float32(canal_y),
+            noise=noise,
+            caudal=caudal,
+            tip=curves.at(curves.tip_y, z) - canal_y,
+            skin=float(curves.skin_y(z)) + stout - canal_y,
+            body_back=curves.at(curves.body_y, z) - canal_y,
+            half_width=curves.at(curves.half_width, z),
+            fat_share=person.muscle_fat_share,
         )
 
 
-def _plane(
-    person: Person, curves: Curves, x: ImageArray, y: ImageArray, z: float, streaks: ImageArray
-) -> LabelArray:
-    side = np.abs(x - np.float32(curves.at(curves.canal_x, z)))
-    back = y - np.float32(curves.at(curves.canal_y, z))
-    caudal = float(np.clip((curves.lumbar_z[1] - z) / (curves.lumbar_z[1] - curves.lumbar_z[0]), -0.5, 1.4))
-    stout = person.subcutaneous_mm * (0.55 + 0.7 * max(caudal, 0.0))
-    skin = np.float32(curves.skin_y(z) + stout - curves.at(curves.canal_y, z)) - side * side * np.float32(
-        0.0016
+def _put_skin(tissue: LabelArray, cut: _Cut) -> None:
+    skin = cut.skin - 0.0011 * cut.side**2 - 3.5 * np.exp(-((cut.side / 11) ** 2)) + 0.4 * cut.noise
+    strands = np.abs(cut.noise) < 0.02
+    fascia = cut.tip * 0.86 + 5
+    tissue[strands & (cut.back > fascia + 6) & (cut.back < skin)] = Tissue.LIGAMENT
+    tissue[(cut.back > skin - 1.8) & (cut.back <= skin)] = Tissue.SKIN
+    tissue[cut.back > skin] = Tissue.AIR
+
+
+def _put_muscle(tissue: LabelArray, cut: _Cut) -> None:
+    """Multifidus and erector spinae with septa and fat streaks, fascia, psoas, quadratus lumborum."""
+    side, back, caudal = cut.side, cut.back, max(cut.caudal, 0.0)
+    lobes = 5.5 * np.exp(-(((side - 31) / 14) ** 2)) - 0.035 * np.maximum(side - 44, 0) ** 2
+    fascia = cut.tip * 0.86 + lobes
+    front = (
+        4 + 5 * np.exp(-(((side - 20) / 9) ** 2)) - 4 * np.exp(-(((side - 52) / 14) ** 2)) + 0.9 * cut.noise
     )
-    tissue = np.full(np.broadcast_shapes(side.shape, back.shape), int(Tissue.FAT), dtype=np.uint8)
-    _put_front(tissue, person, curves, x, y, z, caudal, streaks)
-    _put_muscle(tissue, person, curves, side, back, z, caudal, streaks)
-    _put_ilium(tissue, side, back, caudal)
-    tissue[(back > skin - 2.0) & (back <= skin)] = Tissue.SKIN
-    tissue[np.broadcast_to(back > skin, tissue.shape)] = Tissue.AIR
-    return tissue
-
-
-def _put_muscle(
-    tissue: LabelArray,
-    person: Person,
-    curves: Curves,
-    side: ImageArray,
-    back: ImageArray,
-    z: float,
-    caudal: float,
-    streaks: ImageArray,
-) -> None:
-    tip = np.float32(curves.at(curves.tip_y, z) - curves.at(curves.canal_y, z))
-    lobes = 5 * np.exp(-(((side - 30) / 15) ** 2)) - 0.03 * np.maximum(side - 42, 0) ** 2
-    fascia = tip * np.float32(0.86) + lobes
-    muscle = (back > 4.0) & (back < fascia) & (side < 68)
-    thin = 0.05 + 0.35 * person.muscle_fat_share * (0.6 + 0.8 * max(caudal, 0))
-    septum = np.abs(side - (17 + 0.42 * np.maximum(back - 6, 0) + 5 * caudal)) < 0.9
-    septum |= np.abs(side - (44 + 0.1 * back)) < 0.7
-    fat = (np.abs(streaks) < np.float32(thin)) | septum
-    fat |= (side < 26) & (np.abs(streaks) < np.float32(thin * (1.2 + 2.0 * max(caudal, 0))))
-    tissue[muscle & ~fat] = Tissue.MUSCLE
-    between = (side < 2.6) & (back > 10) & (back < tip)
+    muscle = (back > front) & (back < fascia) & (side < 68)
+    tissue[muscle] = Tissue.MUSCLE
+    _put_streaks(tissue, cut, muscle)
+    between = (side < 2.6) & (back > 10) & (back < cut.tip)
     tissue[between] = Tissue.FLAVUM
-    tissue[between & (streaks > 0.5)] = Tissue.FAT
-    rim = (back >= fascia) & (back < fascia + 1.0) & (side < 66) & (back > 4)
-    tissue[rim] = Tissue.LIGAMENT
-    psoas = _psoas(curves, side, back, z, caudal)
-    tissue[psoas & (np.abs(streaks) > 0.04)] = Tissue.MUSCLE
+    tissue[between & (cut.noise > 0.4)] = Tissue.FAT
+    tissue[(back >= fascia) & (back < fascia + 1.0) & (side < 66) & (back > 4)] = Tissue.LIGAMENT
+    psoas = _psoas(cut)
+    tissue[psoas & (np.abs(cut.noise) > 0.03)] = Tissue.MUSCLE
     if caudal < 0.85:
-        square = ((side - 57) / 19) ** 2 + ((back + 5) / 8.5) ** 2 < 1
+        square = ((side - 58) / 18) ** 2 + ((back + 5 - 0.12 * (side - 58)) / 8) ** 2 < 1 + 0.06 * cut.noise
         tissue[square] = Tissue.MUSCLE
 
 
-def _psoas(curves: Curves, side: ImageArray, back: ImageArray, z: float, caudal: float) -> BoolArray:
-    grow = float(np.clip(caudal, 0.02, 1.2))
-    half_width = curves.at(curves.half_width, z)
-    body_back = curves.at(curves.body_y, z) - curves.at(curves.canal_y, z)
-    wide, deep = 5 + 17 * grow, 8 + 17 * grow
-    middle_side = half_width + 0.62 * wide + 3
-    middle_back = body_back + 7 - 14 * max(grow - 0.5, 0)
-    return np.asarray(((side - middle_side) / wide) ** 2 + ((back - middle_back) / deep) ** 2 < 1)
+def _put_streaks(tissue: LabelArray, cut: _Cut, muscle: BoolArray) -> None:
+    """Fat between the muscles and within them, more towards the sacrum and the midline."""
+    caudal = max(cut.caudal, 0.0)
+    share = cut.fat_share * (0.4 + caudal)
+    medial = np.exp(-((cut.side / 22) ** 2))
+    deep = np.exp(-((np.maximum(cut.back - 10, 0) / 12) ** 2))
+    width = np.float32(0.5 * share) * (0.25 + 1.6 * medial * deep) + 0.012
+    septum = 16 + 0.4 * np.maximum(cut.back - 8, 0) + 6 * caudal + 1.6 * cut.noise
+    gap = np.minimum(np.abs(cut.side - septum), np.abs(cut.side - 46 - 0.1 * cut.back - 1.5 * cut.noise))
+    strength = np.abs(cut.noise)
+    tissue[muscle & (strength < 2.2 * width)] = Tissue.FATTY_MUSCLE
+    tissue[muscle & ((strength < width) | (gap < 0.45))] = Tissue.FAT
 
 
-def _put_front(
-    tissue: LabelArray,
-    person: Person,
-    curves: Curves,
-    x: ImageArray,
-    y: ImageArray,
-    z: float,
-    caudal: float,
-    streaks: ImageArray,
-) -> None:
-    """Aorta, vena cava, kidneys, bowel."""
-    middle = curves.at(curves.canal_x, z)
-    front = curves.at(curves.body_y, z) - 18.0
-    tissue[(y < front - 24) & (streaks > -0.2)] = Tissue.BOWEL
-    across, ahead = x - np.float32(middle), y - np.float32(front)
+def _psoas(cut: _Cut) -> BoolArray:
+    grow = float(np.clip(cut.caudal, 0.02, 1.2))
+    wide, deep = 5 + 16 * grow, 8 + 16 * grow
+    middle_side = cut.half_width + 0.62 * wide + 2.5
+    middle_back = cut.body_back + 7 - 14 * max(grow - 0.5, 0)
+    reach = ((cut.side - middle_side) / wide) ** 2 + ((cut.back - middle_back) / deep) ** 2
+    return np.asarray(reach < 1 + 0.09 * cut.noise)
+
+
+def _put_front(tissue: LabelArray, cut: _Cut) -> None:
+    """Fat everywhere, then bowel, kidneys, aorta and vena cava."""
+    tissue[...] = Tissue.FAT
+    ahead = cut.back - (cut.body_back - 18.0)
+    tissue[(ahead < -27 + 3 * cut.noise) & (cut.noise > -0.1)] = Tissue.BOWEL
     for sign in (-1, 1):
-        kidney = ((across - sign * 66) / 26) ** 2 + ((ahead - 4) / 22) ** 2 + ((caudal - 0.12) / 0.42) ** 2
-        tissue[kidney < 1] = Tissue.KIDNEY
-        tissue[kidney < 0.12] = Tissue.FAT
-    split = max(caudal - 0.75, 0) * 60
-    wall = 1.4
+        rim = (
+            ((cut.across - sign * 70) / 24) ** 2 + ((ahead - 8) / 24) ** 2 + ((cut.caudal - 0.1) / 0.42) ** 2
+        )
+        tissue[rim < 1 + 0.12 * cut.noise] = Tissue.KIDNEY
+        tissue[rim < 0.12 + 0.05 * cut.noise] = Tissue.FAT
+    split = max(cut.caudal - 0.75, 0) * 60
+    sides = (1, -1) if split > 0 else (1,)
     for centre, radius in ((9 + split, 9.0 - 3 * (split > 0)), (-13 - split, 10.0 - 2 * (split > 0))):
-        for sign in (1, -1) if split > 0 else (1,):
-            reach = np.hypot(across - sign * centre, (ahead + 11) * 1.15)
+        for sign in sides:
+            reach = np.hypot(cut.across - sign * centre, (ahead + 11) * 1.15)
             tissue[reach < radius] = Tissue.LIGAMENT
-            tissue[reach < radius - wall] = Tissue.ARTERY
+            tissue[reach < radius - 1.2] = Tissue.ARTERY
 
 
-def _put_ilium(tissue: LabelArray, side: ImageArray, back: ImageArray, caudal: float) -> None:
+def _put_ilium(tissue: LabelArray, cut: _Cut) -> None:
     """The wings of the pelvis beside the lumbosacral level."""
-    if caudal < 0.8:
+    if cut.caudal < 0.8:
         return
-    grow = min((caudal - 0.8) / 0.3, 1.0)
-    start, end = np.array([52.0, 30.0]), np.array([82.0, -22.0])
-    start = end + (start - end) * grow
+    grow = min((cut.caudal - 0.8) / 0.3, 1.0)
+    end = np.array([84.0, -20.0])
+    start = end + (np.array([52.0, 32.0]) - end) * grow
     step = end - start
-    share = ((side - start[0]) * step[0] + (back - start[1]) * step[1]) / max(step @ step, 1.0)
+    share = ((cut.side - start[0]) * step[0] + (cut.back - start[1]) * step[1]) / max(step @ step, 1.0)
     share = np.clip(share, 0, 1)
-    reach = np.hypot(side - start[0] - share * step[0], back - start[1] - share * step[1])
-    tissue[reach < 7] = Tissue.CORTEX
-    tissue[reach < 5.6] = Tissue.SACRAL_MARROW
+    reach = np.hypot(cut.side - start[0] - share * step[0], cut.back - start[1] - share * step[1])
+    thick = 5.5 + 2.5 * share + 0.5 * cut.noise
+    tissue[reach < thick] = Tissue.CORTEX
+    tissue[reach < thick - 1.4] = Tissue.SACRAL_MARROW

@@ -13,7 +13,7 @@ import numpy as np
 from lfja_mri.model import BoolArray, FloatArray, ImageArray, Side
 from lfja_mri.phantom.person import DiscShape, JointShape, Person, Spine, VertebraShape
 from lfja_mri.phantom.shapes import capsule, rounded_box, smooth_union
-from lfja_mri.phantom.tissue import Frame, Lattice, Local, Part, Tissue, Window
+from lfja_mri.phantom.tissue import Frame, Lattice, Local, Part, Tissue, Window, is_one_of
 
 FluidWidths = Mapping[tuple[str, Side], float]
 
@@ -21,6 +21,7 @@ FAR_MM = np.float32(50.0)
 BLEND_MM = 3.0
 BODY_POWER = 2.6
 WAIST_SHARE = 0.10
+WORN = 0.55
 
 
 class BoneUnion:
@@ -33,6 +34,7 @@ class BoneUnion:
         self.part = np.zeros(shape, dtype=np.uint8)
 
     def within(self, points: FloatArray, margin_mm: float) -> tuple[Window, tuple[slice, ...]] | None:
+        """Return the window near some LPS points, and the same box in this union's own arrays."""
         lattice = self.window.lattice
         near = lattice.window_around(points, margin_mm)
         if near is None:
@@ -79,13 +81,19 @@ class BoneUnion:
         along, across, height = joint_coordinates(near, joint)
         half_gap = np.float32(half_gap_mm)
         beyond = half_gap - across if keep_positive else across + half_gap
+        beyond = beyond * np.float32(1 / (1.35 + 0.9 * joint.arthropathy))  # sclerosis: a thicker plate
         local = (np.abs(along) < reach) & (np.abs(height) < 0.5 * joint.height_mm + 7)
         local &= np.abs(across) < 12
         view = self.distance[inner]
         view[local] = np.maximum(view, beyond)[local]
 
-    def paint(self, marrow: Tissue, cortex_mm: float) -> None:
-        """Write cortex and marrow into the lattice."""
+    def paint(self, marrow: Tissue, cortex_mm: float, film_mm: float, noise: ImageArray) -> None:
+        """Write cortex and marrow into the lattice, and a film of fat where muscle meets bone."""
+        film = np.float32(film_mm) * (1 + np.float32(0.7) * noise[self.window.slices])
+        touching = (self.distance < film) & is_one_of(
+            self.window.tissue, (Tissue.MUSCLE, Tissue.FATTY_MUSCLE)
+        )
+        self.window.tissue[touching] = Tissue.FAT
         inside = self.distance < 0
         deep = self.distance < -np.float32(cortex_mm)
         self.window.tissue[inside] = np.where(deep, int(marrow), int(Tissue.CORTEX))[inside]
@@ -114,19 +122,25 @@ def joint_point(joint: JointShape, along_mm: float, across_mm: float, height_mm:
     return joint.frame.to_lps(np.array([along_mm, across_mm - bend, height_mm]))
 
 
-def paint_bones(lattice: Lattice, person: Person, fluid_mm: FluidWidths) -> None:
+def paint_bones(lattice: Lattice, person: Person, fluid_mm: FluidWidths, noise: ImageArray) -> None:
     """Paint discs, then every vertebra; the lower one lies over the upper one's edges."""
     spine = person.spine
     for disc in spine.discs:
         paint_disc(lattice, disc)
     for vertebra in spine.vertebrae:
-        paint_vertebra(lattice, person, vertebra, fluid_mm)
+        paint_vertebra(lattice, person, vertebra, fluid_mm, noise)
 
 
-def paint_vertebra(lattice: Lattice, person: Person, vertebra: VertebraShape, fluid_mm: FluidWidths) -> None:
+def paint_vertebra(
+    lattice: Lattice,
+    person: Person,
+    vertebra: VertebraShape,
+    fluid_mm: FluidWidths,
+    noise: ImageArray,
+) -> None:
     """Paint one vertebra with its body, processes and lamina."""
     spine = person.spine
-    extent = 62.0 if vertebra.sacral else 12.0 + vertebra.transverse_reach_mm
+    extent = 62.0 if vertebra.sacral or vertebra.name.startswith("T") else 16.0 + vertebra.transverse_reach_mm
     corners = np.array([[22, extent, 30], [-70, -extent, -44]])
     corners = np.array([[a, b, c] for a in corners[:, 0] for b in corners[:, 1] for c in corners[:, 2]])
     window = lattice.window_around(vertebra.frame.to_lps(corners), 0.0)
@@ -138,7 +152,7 @@ def paint_vertebra(lattice: Lattice, person: Person, vertebra: VertebraShape, fl
     below = [j for j in spine.joints if j.disc == vertebra.below]
     for side in Side:
         _add_pedicle(bone, vertebra, side)
-        _add_transverse(bone, vertebra, side)
+        _add_transverse(bone, vertebra, side, person.variant)
         for joint in (j for j in above if j.side is side):
             _add_superior_process(bone, vertebra, joint)
         for joint in (j for j in below if j.side is side):
@@ -148,7 +162,9 @@ def paint_vertebra(lattice: Lattice, person: Person, vertebra: VertebraShape, fl
         bone.cut(joint, half_gap_mm(joint, fluid_mm), keep_positive=True)
     for joint in below:
         bone.cut(joint, half_gap_mm(joint, fluid_mm), keep_positive=False)
-    bone.paint(Tissue.SACRAL_MARROW if vertebra.sacral else Tissue.MARROW, person.cortex_mm)
+    caudal = vertebra.below / max(len(spine.discs) - 1, 1)
+    film = 0.4 + 5.0 * person.muscle_fat_share * max(caudal - 0.3, 0.0)
+    bone.paint(Tissue.SACRAL_MARROW if vertebra.sacral else Tissue.MARROW, person.cortex_mm, film, noise)
 
 
 def _add_body(bone: BoneUnion, spine: Spine, vertebra: VertebraShape) -> None:
@@ -221,9 +237,14 @@ def paint_disc(lattice: Lattice, disc: DiscShape) -> None:
     half = endplate_height(a, b, disc)
     inside = (radius < 1) & (np.abs(u) < half + np.float32(0.5))
     window.put(inside, Tissue.ANNULUS, Part.DISC)
+    worn = disc.degeneration > WORN
+    window.put(inside & (radius < 0.86), Tissue.WORN_NUCLEUS)
     core = superellipse((a + 1.5) / (0.68 * disc.half_depth_mm), b / (0.72 * disc.half_width_mm))
-    thick = np.abs(u) < half * np.float32(0.9 - 0.35 * disc.degeneration)
-    window.put(inside & (core < 1) & thick, Tissue.NUCLEUS, Part.DISC)
+    thick = np.abs(u) < half * np.float32(0.92 - 0.35 * disc.degeneration)
+    if worn:
+        window.put(inside & ((core > 1) | ~thick), Tissue.ANNULUS)
+    else:
+        window.put(inside & (core < 1) & thick, Tissue.NUCLEUS)
 
 
 def pedicle_ends(vertebra: VertebraShape, side: Side) -> tuple[FloatArray, FloatArray]:
@@ -253,7 +274,7 @@ def _add_pedicle(bone: BoneUnion, vertebra: VertebraShape, side: Side) -> None:
     bone.add(vertebra.frame, np.array([start, end]), max(tall, wide) + 3, Part.PEDICLE, body)
 
 
-def _add_transverse(bone: BoneUnion, vertebra: VertebraShape, side: Side) -> None:
+def _add_transverse(bone: BoneUnion, vertebra: VertebraShape, side: Side, variant: str) -> None:
     sign = side.lateral_sign
     _, root = pedicle_ends(vertebra, side)
     if vertebra.sacral:
@@ -261,11 +282,17 @@ def _add_transverse(bone: BoneUnion, vertebra: VertebraShape, side: Side) -> Non
         return
     start = root + np.array([1.0, sign * 2.0, -1.0])
     tip = np.array([root[0] - 3.0, sign * vertebra.transverse_reach_mm, root[2] + 2.0])
-    _add_rod(bone, vertebra.frame, start, tip, (4.6, 3.6), Part.TRANSVERSE_PROCESS)
+    radii = (4.6, 3.6)
+    if variant == "sacralised" and vertebra.name == "L5":
+        tip, radii = tip + np.array([0.0, sign * 4.0, -12.0]), (8.0, 10.5)
+    if vertebra.name.startswith("T") and (vertebra.name != "T12" or variant != "t12_without_ribs"):
+        tip = np.array([root[0] - 14.0, sign * 52.0, root[2] - 22.0])
+    _add_rod(bone, vertebra.frame, start, tip, radii, Part.TRANSVERSE_PROCESS)
 
 
 def _add_ala(bone: BoneUnion, vertebra: VertebraShape, sign: int) -> None:
-    middle = np.array([-12.0, sign * 34.0, -2.0])
+    lateral = 33.0 if vertebra.name == "S1" else 27.0
+    middle = np.array([-13.0, sign * lateral, -5.0])
 
     def body(local: Local) -> ImageArray:
         moved = (
@@ -273,7 +300,7 @@ def _add_ala(bone: BoneUnion, vertebra: VertebraShape, sign: int) -> None:
             local[1] - np.float32(middle[1]),
             local[2] - np.float32(middle[2]),
         )
-        return rounded_box(moved, (14.0, 22.0, 13.0), 8.0)
+        return rounded_box(moved, (12.0, 21.0, 13.0), 11.0)
 
     bone.add(vertebra.frame, middle[None], 30.0, Part.SACRUM, body)
 
@@ -332,7 +359,7 @@ def _add_osteophyte(bone: BoneUnion, joint: JointShape, part: Part, thick: float
     sign = 1 if part is Part.SUPERIOR_PROCESS else -1
     tip = np.array([0.5 * joint.length_mm + 0.6 * size, sign * (0.35 * thick + joint.cartilage_mm), 0.0])
     local = joint.frame.from_lps(joint_point(joint, float(tip[0]), float(tip[1]), 0.0))
-    low, high = local - [0, 0, 4.0], local + [0, 0, 4.0]
+    low, high = local - np.array([0, 0, 4.0]), local + np.array([0, 0, 4.0])
     _add_rod(bone, joint.frame, low, high, (size, size), part)
 
 
@@ -344,7 +371,12 @@ def _add_inferior_process(bone: BoneUnion, vertebra: VertebraShape, joint: Joint
     _, root = pedicle_ends(vertebra, joint.side)
     top = vertebra.frame.from_lps(joint_point(joint, 0.0, -0.6 * thick, 0.3 * joint.height_mm))
     _add_rod(
-        bone, vertebra.frame, top, root + [-1.0, 0, -2.0], (0.5 * thick + 1.2, 4.8), Part.INFERIOR_PROCESS
+        bone,
+        vertebra.frame,
+        top,
+        root - np.array([1.0, 0, 2.0]),
+        (0.5 * thick + 1.2, 4.8),
+        Part.INFERIOR_PROCESS,
     )
     if joint.arthropathy > 0.6:
         _add_osteophyte(bone, joint, Part.INFERIOR_PROCESS, thick)
@@ -370,7 +402,9 @@ def _add_arch(bone: BoneUnion, vertebra: VertebraShape, below: Sequence[JointSha
             lift = np.array([0.25 * rise, 0.0, rise])
             _add_rod(bone, vertebra.frame, foot + 0.7 * lift, meet + lift, (3.3, 3.0), Part.LAMINA)
     if vertebra.sacral:
-        _add_rod(bone, vertebra.frame, meet, meet + [-8.0, 0, -10.0], (4.0, 3.0), Part.SPINOUS_PROCESS)
+        _add_rod(
+            bone, vertebra.frame, meet, meet - np.array([8.0, 0, 10.0]), (4.0, 3.0), Part.SPINOUS_PROCESS
+        )
         return
     length = vertebra.spinous_length_mm
     middle = meet + np.array([-0.5 * length, 0.0, -4.0])

@@ -13,16 +13,16 @@ from lfja_mri.phantom.tissue import Frame, Lattice, Local, Part, Tissue, Window,
 
 BONES = (Tissue.CORTEX, Tissue.MARROW, Tissue.SACRAL_MARROW)
 DISCS = (Tissue.NUCLEUS, Tissue.ANNULUS)
-ROOT_COUNT = 24
-ROOT_RADIUS_MM = 0.62
+ROOT_COUNT = 40
+ROOT_RADIUS_MM = 0.72
 CANAL_HALF_WIDTH_MM = 11.5
 FORAMEN_HALF_WIDTH_MM = 25.0
 
 
 def _canal_window(lattice: Lattice, person: Person, half_width_mm: float) -> Window | None:
     points = person.spine.canal_points_mm
-    low = points.min(axis=0) - [half_width_mm, 28, 28]
-    high = points.max(axis=0) + [half_width_mm, 28, 28]
+    reach = np.array([half_width_mm, 28, 28])
+    low, high = points.min(axis=0) - reach, points.max(axis=0) + reach
     return lattice.window(low, high)
 
 
@@ -43,14 +43,11 @@ def paint_sleeve(lattice: Lattice, person: Person, curves: Curves) -> None:
     if window is None:
         return
     side, back, _ = _relative(window, curves)
-    depth = float(np.mean(person.spine.canal_depth_mm))
-    outline = rounded_box(
-        (side, back - 1.0, np.float32(0) * back), (FORAMEN_HALF_WIDTH_MM - 1, depth * 0.62, 9), 4
-    )
-    inside = np.broadcast_to(outline < 0, window.tissue.shape)
-    window.put(inside, Tissue.FAT, Part.FORAMEN)
-    middle = inside & (np.abs(side) < CANAL_HALF_WIDTH_MM)
-    window.put(middle, Tissue.FAT, Part.CANAL)
+    half = 0.5 * float(np.mean(person.spine.canal_depth_mm))
+    foramen = (np.abs(side) < FORAMEN_HALF_WIDTH_MM - 1) & (back > -half - 2) & (back < 2.5)
+    window.put(foramen, Tissue.FAT, Part.FORAMEN)
+    middle = np.hypot(side / CANAL_HALF_WIDTH_MM, (back - 1.5) / (half + 3.5)) < 1
+    window.put(middle & (np.abs(side) < CANAL_HALF_WIDTH_MM), Tissue.FAT, Part.CANAL)
     for joint in person.spine.joints:
         _paint_flavum(lattice, person.spine, joint)
 
@@ -102,7 +99,8 @@ def _paint_sac(lattice: Lattice, person: Person, curves: Curves) -> None:
     window.put(np.asarray((reach < 1.12) & free), Tissue.LIGAMENT, Part.CANAL)
     sac = np.asarray((reach < 1) & free)
     window.put(sac, Tissue.CSF, Part.CANAL)
-    _paint_roots(window, person, curves, sac, (side / wide, back / deep, z))
+    places = (np.float32(1) * side / wide, np.asarray(back / deep, dtype=np.float32), z)
+    _paint_roots(window, person, curves, sac, places)
 
 
 def _paint_roots(window: Window, person: Person, curves: Curves, sac: np.ndarray, local: Local) -> None:
@@ -142,7 +140,7 @@ def _paint_foramen(lattice: Lattice, vertebra: VertebraShape, side: Side, rng: n
     _, root = pedicle_ends(vertebra, side)
     under = float(root[2]) - 0.5 * vertebra.pedicle_height_mm - 4.0
     nerve = np.array([-vertebra.half_depth_mm - 5.0, sign * (0.5 * vertebra.interpedicular_mm + 5.0), under])
-    start, end = nerve + [0, -sign * 6.0, 5.0], nerve + [6.0, sign * 14.0, -8.0]
+    start, end = nerve + np.array([0, -sign * 6.0, 5.0]), nerve + np.array([6.0, sign * 14.0, -8.0])
     window = lattice.window_around(vertebra.frame.to_lps(np.array([start, end])), 6.0)
     jitter = rng.normal(0, 1.0, (3, 3))
     sizes = rng.uniform(0.6, 1.3, 3)
@@ -154,8 +152,8 @@ def _paint_foramen(lattice: Lattice, vertebra: VertebraShape, side: Side, rng: n
     window.put((capsule(local, start, end, (1.6, 2.0)) < 0) & free, Tissue.ROOT)
     free = mask_of(window, Tissue.FAT)
     for offset, size in zip(jitter, sizes, strict=True):
-        first = nerve + offset + [3.0, -sign * 4.0, -5.0]
-        last = nerve + 1.5 * offset + [4.0, sign * 9.0, -3.0]
+        first = nerve + offset + np.array([3.0, -sign * 4.0, -5.0])
+        last = nerve + 1.5 * offset + np.array([4.0, sign * 9.0, -3.0])
         window.put((capsule(local, first, last, (size, 0.8 * size)) < 0) & free, Tissue.VEIN)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, RLELossless
+from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, RLELossless
 
 from lfja_mri.model import FloatArray, ImageArray
 from lfja_mri.phantom.headers import SeriesHeader, series_header
@@ -191,7 +191,7 @@ def _encoded(dataset: Dataset, *, compressed: bool) -> bytes:
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = uid("implementation")
+    meta.ImplementationClassUID = UID(uid("implementation"))
     buffer = io.BytesIO()
     file = FileDataset(buffer, dataset, file_meta=meta, preamble=b"\0" * 128)
     if compressed:

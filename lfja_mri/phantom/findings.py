@@ -9,7 +9,7 @@ import numpy as np
 
 from lfja_mri.model import EXTENSION_TARGETS, Side
 from lfja_mri.phantom.person import stream
-from lfja_mri.phantom.recipe import JointWish, Recipe
+from lfja_mri.phantom.recipe import Recipe
 
 JointKey = tuple[str, Side]
 GRADES = (0, 1, 2, 3, 4)
@@ -137,12 +137,7 @@ def draw_finding(grade: int, person: np.random.Generator, visit: np.random.Gener
         synovitis=float(visit.uniform(0.5, 1.0)),
         perimeter_share=share,
         perimeter_middle=middle,
-        reach_mm=float(visit.uniform(5.6, 7.0)),
+        reach_mm=float(visit.uniform(5.6, 7.0) if grade == 4 else visit.uniform(4.6, 5.3)),
         strength=strength,
         extension=targets,
     )
-
-
-def wishes_of(recipe: Recipe) -> tuple[JointWish, ...]:
-    """Return the joints that a recipe names."""
-    return recipe.joints

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lfja_mri.model import BoolArray, FloatArray, ImageArray, Zone
+from lfja_mri.model import FloatArray, ImageArray, Zone
 from lfja_mri.phantom.bones import half_gap_mm, joint_coordinates, joint_point, pedicle_ends
 from lfja_mri.phantom.findings import Finding, JointKey
-from lfja_mri.phantom.person import JointShape, Person, VertebraShape, stream
+from lfja_mri.phantom.person import JointShape, Person, VertebraShape
 from lfja_mri.phantom.shapes import capsule, ellipsoid
 from lfja_mri.phantom.tissue import (
     OEDEMA_HOSTS,
@@ -26,6 +26,12 @@ BONES = (Tissue.CORTEX, Tissue.MARROW, Tissue.SACRAL_MARROW)
 PERIMETER_RADIUS_MM = 4.0
 JOINT_MARGIN_MM = 14.0
 LEAST_REACH_MM = 0.6
+EDGE_MM = 1.6
+BRIDGES = {
+    Zone.PEDICLE: (Part.SUPERIOR_PROCESS,),
+    Zone.TRANSVERSE_PROCESS: (Part.SUPERIOR_PROCESS,),
+    Zone.VERTEBRAL_BODY: (Part.SUPERIOR_PROCESS, Part.PEDICLE),
+}
 
 
 def joint_window(lattice: Lattice, joint: JointShape, margin_mm: float = JOINT_MARGIN_MM) -> Window | None:
@@ -68,7 +74,9 @@ def perimeter_position(local: Local, joint: JointShape) -> ImageArray:
     return np.asarray(place / (4 * half + 2 * arc) % 1.0, dtype=np.float32)
 
 
-def paint_joints(lattice: Lattice, person: Person, findings: Mapping[JointKey, Finding]) -> None:
+def paint_joints(
+    lattice: Lattice, person: Person, findings: Mapping[JointKey, Finding], noise: ImageArray
+) -> None:
     """Paint every joint, first what is inside the capsule, then what surrounds it."""
     healthy = Finding(fluid_width_mm=0.0)
     for joint in person.spine.joints:
@@ -80,14 +88,13 @@ def paint_joints(lattice: Lattice, person: Person, findings: Mapping[JointKey, F
         half_gap = half_gap_mm(joint, {(joint.level, joint.side): finding.fluid_width_mm})
         _paint_inside(window, local, joint, finding, half_gap)
         if finding.perimeter_share > 0:
-            grain = stream(person.seed, f"grain{joint.level}{joint.side}")
-            _paint_oedema(window, local, joint, finding, half_gap, grain)
+            _paint_oedema(window, local, joint, finding, half_gap, noise[window.slices])
             for target in finding.extension:
-                _paint_extension(lattice, person, joint, finding, Zone(target))
+                _paint_extension(lattice, person, joint, finding, Zone(target), noise)
 
 
 def _paint_inside(window: Window, local: Local, joint: JointShape, finding: Finding, half_gap: float) -> None:
-    along, across, height = local
+    across = local[1]
     edge = rim(local, joint)
     thick = np.abs(across)
     bone = is_one_of(window.tissue, BONES)
@@ -121,28 +128,28 @@ def _paint_oedema(
     joint: JointShape,
     finding: Finding,
     half_gap: float,
-    grain: np.random.Generator,
+    noise: ImageArray,
 ) -> None:
-    """Oedema around the wished share of the perimeter; bone surfaces and fluids keep their signal."""
+    """Oedema around the wished share of the perimeter, with a ragged, fading edge."""
     distance = perimeter_distance(local, joint, half_gap)
     place = perimeter_position(local, joint)
     apart = np.abs((place - finding.perimeter_middle + 0.5) % 1.0 - 0.5)
-    wave = grain.uniform(0, 2 * np.pi, 2)
-    ripple = 0.6 * np.sin(14 * place + wave[0]) + 0.4 * np.sin(local[2] / 2.5 + wave[1])
-    reach = finding.reach_mm + ripple
-    touched = (apart < 0.5 * finding.perimeter_share) & (distance > LEAST_REACH_MM) & (distance < reach)
-    touched &= np.abs(local[2]) < 0.5 * joint.height_mm + 0.5
-    _soak(window, touched, finding.strength)
+    length = 2 * joint.length_mm + 2 * np.pi * PERIMETER_RADIUS_MM
+    out = finding.reach_mm + 0.7 * noise - distance
+    ends = (0.5 * finding.perimeter_share - apart) * length + 0.8 * noise
+    tall = 0.5 * joint.height_mm + 2.5 + 1.2 * noise - np.abs(local[2]) - 0.35 * distance
+    fade = np.clip(np.minimum(np.minimum(out, ends), tall) / EDGE_MM + 0.5, 0, 1)
+    _soak(window, np.where(distance > LEAST_REACH_MM, fade * finding.strength, 0))
 
 
-def _soak(window: Window, mask: BoolArray, strength: float) -> None:
-    """Add oedema where a mask meets tissue that can hold it."""
-    mask = mask & is_one_of(window.tissue, OEDEMA_HOSTS)
-    window.oedema[mask] = np.maximum(window.oedema[mask], np.uint8(round(255 * strength)))
+def _soak(window: Window, strength: ImageArray) -> None:
+    """Add oedema, 0-1, to the tissue that can hold it; surfaces and fluids keep their signal."""
+    held = np.where(is_one_of(window.tissue, OEDEMA_HOSTS), np.rint(255 * strength), 0).astype(np.uint8)
+    np.maximum(window.oedema, held, out=window.oedema)
 
 
 def _paint_extension(
-    lattice: Lattice, person: Person, joint: JointShape, finding: Finding, target: Zone
+    lattice: Lattice, person: Person, joint: JointShape, finding: Finding, target: Zone, noise: ImageArray
 ) -> None:
     """Lead oedema from the joint into one of the five targets."""
     lower = person.spine.vertebrae[joint.disc]
@@ -150,16 +157,11 @@ def _paint_extension(
     window = lattice.window_around(np.array([start, end]), radius + 2)
     if window is None:
         return
-    frame = Frame(np.zeros(3), np.eye(3))
-    rod = capsule(window.local(frame), start, end, (radius * 0.8, radius)) < 0
-    bridge = (
-        (Part.SUPERIOR_PROCESS,)
-        if target in (Zone.PEDICLE, Zone.VERTEBRAL_BODY, Zone.TRANSVERSE_PROCESS)
-        else ()
-    )
-    if target is Zone.VERTEBRAL_BODY:
-        bridge = (*bridge, Part.PEDICLE)
-    _soak(window, rod & is_one_of(window.part, (part, *bridge)), finding.strength)
+    world = window.local(Frame(np.zeros(3), np.eye(3)))
+    depth = 0.6 * noise[window.slices] - capsule(world, start, end, (radius * 0.8, radius))
+    parts = (part, *BRIDGES.get(target, ()))
+    fade = np.clip(depth / EDGE_MM + 0.5, 0, 1) * finding.strength
+    _soak(window, np.where(is_one_of(window.part, parts), fade, 0))
 
 
 def _path(

@@ -6,7 +6,7 @@ All draws come first and posture afterwards, so that a follow-up visit is the sa
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,7 +23,9 @@ from lfja_mri.phantom.tissue import Frame
 
 UPPER_DISCS = ("T10-T11", "T11-T12", "T12-L1")
 UPPER_TILT_STEP_DEG = 5.0
-SACRAL_TILT_STEP_DEG = 13.0
+SACRAL_DISCS = ("S1-S2", "S2-S3")
+SACRAL_TILT_STEP_DEG = 12.0
+LUMBAR_COUNT = {"standard": 5, "l6": 6, "four_lumbar": 4, "sacralised": 5, "t12_without_ribs": 5}
 LEVELS_BY_COUNT = {4: LEVELS_WITHOUT_L5, 5: STANDARD_LEVELS, 6: LEVELS_WITH_L6}
 
 
@@ -121,7 +123,7 @@ class Person:
     marrow_fat_share: float
     cortex_mm: float
     sac_share: float
-    extras: dict[str, float] = field(default_factory=dict)
+    variant: str
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
@@ -136,11 +138,12 @@ def draw_person(
     posture: Posture,
     *,
     arthropathy: dict[tuple[str, Side], float],
-    lumbar_count: int = 5,
+    variant: str = "standard",
+    scoliosis_deg: tuple[float, float] = (0.0, 0.0),
 ) -> Person:
     """Draw a person; the same seed in another posture is the same person."""
     rng = stream(seed, "habitus")
-    spine = _Builder(seed, numbers, posture, lumbar_count).build(arthropathy)
+    spine = _Builder(seed, numbers, posture, LUMBAR_COUNT[variant], scoliosis_deg).build(arthropathy)
     return Person(
         seed=seed,
         spine=spine,
@@ -149,6 +152,7 @@ def draw_person(
         marrow_fat_share=float(rng.uniform(*numbers.habitus.marrow_fat_share)),
         cortex_mm=numbers.vertebra.cortex_mm,
         sac_share=numbers.canal.sac_share,
+        variant=variant,
     )
 
 
@@ -165,12 +169,21 @@ def rotation(pitch_deg: float, roll_deg: float, yaw_deg: float) -> FloatArray:
 class _Builder:
     """Draws the numbers, then places discs, vertebrae and joints one after the other."""
 
-    def __init__(self, seed: int, numbers: AnatomyNumbers, posture: Posture, lumbar_count: int) -> None:
+    def __init__(
+        self,
+        seed: int,
+        numbers: AnatomyNumbers,
+        posture: Posture,
+        lumbar_count: int,
+        scoliosis_deg: tuple[float, float],
+    ) -> None:
+        self.seed = seed
+        self.scoliosis_deg = scoliosis_deg
         self.numbers = numbers
         self.posture = posture
         self.rng = stream(seed, "spine")
         self.levels = tuple(level.value for level in LEVELS_BY_COUNT[lumbar_count])
-        self.names = (*UPPER_DISCS, *self.levels, "S1-S2")
+        self.names = (*UPPER_DISCS, *self.levels, *SACRAL_DISCS)
         self.first_lumbar = len(UPPER_DISCS)
         self.size = float(self.rng.normal(1.0, numbers.disc.size_sd_share))
         self.size = float(np.clip(self.size, 0.84, 1.18))
@@ -179,7 +192,7 @@ class _Builder:
         """Spread five numbers over every disc (or vertebra) of the spine, the ends continued."""
         lumbar = np.interp(np.linspace(0, 4, len(self.levels)), np.arange(5), five)
         upper = [lumbar[0]] * len(UPPER_DISCS)
-        return np.array([*upper, *lumbar, lumbar[-1]])
+        return np.array([*upper, *lumbar, *[lumbar[-1]] * len(SACRAL_DISCS)])
 
     def build(self, arthropathy: dict[tuple[str, Side], float]) -> Spine:
         """Place everything."""
@@ -203,7 +216,7 @@ class _Builder:
         tilts = lumbar * lordosis
         first = self.first_lumbar
         tilts[:first] = tilts[first] - UPPER_TILT_STEP_DEG * np.array([2.0, 1.6, 0.9])
-        tilts[-1] = tilts[-2] + SACRAL_TILT_STEP_DEG
+        tilts[-2:] = tilts[-3] + SACRAL_TILT_STEP_DEG * np.array([1.0, 2.0])
         pitch = float(self.rng.normal(0, self.numbers.disc.pitch_sd_deg)) + self.posture.pitch_deg
         return np.asarray(tilts + pitch)
 
@@ -215,12 +228,12 @@ class _Builder:
         degeneration = np.clip(rng.beta(1.6, 2.0, count) + np.linspace(-0.1, 0.2, count), 0, 1)
         heights = np.clip(heights * (1.1 - 0.35 * degeneration), 3.5, None)
         heights[: self.first_lumbar] *= 0.7
-        heights[-1] = 3.0
+        heights[-2:] = (3.5, 1.5)
         depths = self.spread(numbers.depth_mm) * self.size
         widths = self.spread(numbers.width_mm) * self.size
         for sizes in (depths, widths):
             sizes[: self.first_lumbar] *= (0.9, 0.93, 0.97)
-            sizes[-1] *= 0.72
+            sizes[-2:] *= (0.72, 0.5)
         frames = self._frames(tilts, heights)
         return tuple(
             DiscShape(
@@ -240,21 +253,34 @@ class _Builder:
     def _frames(self, tilts: FloatArray, heights: FloatArray) -> list[Frame]:
         bodies = self.spread(self.numbers.vertebra.height_mm) * self.size
         bodies[: self.first_lumbar] *= (0.86, 0.9, 0.94)
+        bodies[-1] *= 0.8
+        rolls, yaws = self._curve(len(tilts))
         turn = rotation(0.0, self.posture.roll_deg, self.posture.yaw_deg)
         centre = np.zeros(3)
         frames: list[Frame] = []
         for index, tilt in enumerate(np.radians(tilts)):
             up = np.array([0.0, -np.sin(tilt), np.cos(tilt)])
             anterior = np.array([0.0, -np.cos(tilt), -np.sin(tilt)])
+            axes = np.stack([anterior, [1.0, 0.0, 0.0], up]) @ rotation(0.0, rolls[index], yaws[index]).T
+            up = axes[2]
             if frames:
                 between = up + frames[-1].axes[2]
                 body = bodies[index - 1]
                 pitch = body + 0.5 * (heights[index] + heights[index - 1])
                 centre = centre - pitch * between / np.linalg.norm(between)
-            frames.append(Frame(centre, np.stack([anterior, [1.0, 0.0, 0.0], up])))
+            frames.append(Frame(centre, axes))
         middle = frames[self.first_lumbar + 2].origin
         offset = np.array(self.posture.offset_mm)
         return [Frame(turn @ (f.origin - middle) + offset, f.axes @ turn.T) for f in frames]
+
+    def _curve(self, count: int) -> tuple[FloatArray, FloatArray]:
+        """Side bend and turn of each disc (degrees): one scoliotic bow, with the turn that goes with it."""
+        rng = stream(self.seed, "scoliosis")
+        bend = float(rng.uniform(*self.scoliosis_deg)) * float(rng.choice([-1, 1]))
+        place = np.linspace(0, 1, count)
+        wave = np.sin(2 * np.pi * (place - rng.uniform(0.1, 0.3)))
+        wave[-3:] *= (0.6, 0.4, 0.4)
+        return 0.5 * bend * wave, 0.6 * bend * np.cos(np.pi * (place - 0.5)) * (place < 0.85)
 
     def _vertebrae(self, discs: tuple[DiscShape, ...], canal_depth: FloatArray) -> tuple[VertebraShape, ...]:
         numbers = self.numbers.vertebra
@@ -289,7 +315,7 @@ class _Builder:
                     half_width_mm=0.5 * (upper.half_width_mm + lower.half_width_mm),
                     height_mm=gap - 0.5 * (upper.height_mm + lower.height_mm),
                     canal_depth_mm=float(0.5 * (canal_depth[below - 1] + canal_depth[below])),
-                    sacral=lower.name == "S1-S2",
+                    sacral=lower.name in SACRAL_DISCS,
                     **row,
                 )
             )
@@ -302,18 +328,17 @@ class _Builder:
         arthropathy: dict[tuple[str, Side], float],
     ) -> tuple[JointShape, ...]:
         numbers, rng = self.numbers.joint, self.rng
-        shared = {
-            "behind": rng.normal(0, numbers.behind_canal_sd_mm),
-            "lateral": rng.normal(0, numbers.lateral_sd_mm),
-            "caudal": rng.normal(0, numbers.caudal_sd_mm),
-            "angle": rng.normal(0, numbers.angle_sd_deg),
+        spreads = {
+            "behind": numbers.behind_canal_sd_mm,
+            "lateral": numbers.lateral_sd_mm,
+            "caudal": numbers.caudal_sd_mm,
+            "angle": numbers.angle_sd_deg,
         }
-        joints = []
-        for index in range(1, len(discs) - 1):
-            for side in Side:
-                joints.append(
-                    self._joint(discs[index], index, side, float(canal_depth[index]), shared, arthropathy)
-                )
+        shared = {name: sd * float(np.clip(rng.normal(), -1.6, 1.6)) for name, sd in spreads.items()}
+        joints: list[JointShape] = []
+        for index in range(1, len(discs) - len(SACRAL_DISCS)):
+            depth = float(canal_depth[index])
+            joints.extend(self._joint(discs[index], index, side, depth, shared, arthropathy) for side in Side)
         return tuple(joints)
 
     def _joint(

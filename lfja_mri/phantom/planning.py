@@ -14,9 +14,11 @@ from lfja_mri.phantom.signal import Sequence
 
 NOISE_SHARE = {Quality.GOOD: 0.012, Quality.FAIR: 0.022, Quality.POOR: 0.04}
 ACQUIRED_MM = {Quality.GOOD: (0.6, 0.8), Quality.FAIR: (0.75, 0.95), Quality.POOR: (0.9, 1.2)}
+GHOST_SHARE = {Quality.GOOD: 0.004, Quality.FAIR: 0.012, Quality.POOR: 0.025}
 SAGITTAL_PITCH_MM: Range = (3.6, 4.6)
 AXIAL_PITCH_MM: Range = (3.5, 4.4)
 SAGITTAL_FIELD_MM: Range = (250.0, 280.0)
+SAGITTAL_WIDTH_SHARE = 0.75
 AXIAL_FIELD_MM: Range = (165.0, 195.0)
 
 
@@ -27,6 +29,23 @@ class StackPlan:
     voxel_to_lps: FloatArray
     shape_zyx: tuple[int, int, int]
     thickness_mm: float
+
+
+@dataclass(frozen=True, eq=False)
+class FatSuppression:
+    """Share of fat signal that is left: `even` everywhere, rising towards 1 by `peak` in a bell-shaped patch."""
+
+    even: float
+    peak: float
+    centre_lps_mm: FloatArray
+    size_mm: FloatArray
+
+    def left_at(self, points_lps_mm: FloatArray) -> FloatArray:
+        """Share of fat signal left at some points."""
+        bell = np.exp(
+            -np.sum(((np.asarray(points_lps_mm) - self.centre_lps_mm) / self.size_mm) ** 2, axis=-1)
+        )
+        return np.asarray(self.even + (1 - self.even) * self.peak * bell)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +66,11 @@ class SeriesPlan:
     shift_lps_mm: FloatArray
     bend_mm_per_mm: FloatArray
     bend_centre_z_mm: float
+    fat_suppression: FatSuppression
+    fat_shift_mm: float
+    fat_shift_axis: int
+    ghost_share: float
+    ghost_axis: int
 
     def moved(self, points_lps_mm: FloatArray) -> FloatArray:
         """Where points at rest lie in this series."""
@@ -101,11 +125,52 @@ def _plan(
         _sagittal(person, recipe, geometry) if sagittal else _axial(person, recipe, geometry, angled=angled)
     )
     shift, bend = _motion(recipe.motion_mm, rng, number)
-    centre_z = float(np.mean([d.frame.origin[2] for d in person.spine.discs if d.level is not None]))
-    noise = NOISE_SHARE[quality] * (1.35 if sequence.ti_ms is not None else 1.0)
+    noise = NOISE_SHARE[quality] * (1.6 if sequence.ti_ms is not None else 1.0)
+    look = stream(person.seed, f"artefacts{name}{number}")
     return SeriesPlan(
-        name, number, sequence, stacks, ACQUIRED_MM[quality], noise, quality, shift, bend, centre_z
+        name=name,
+        number=number,
+        sequence=sequence,
+        stacks=stacks,
+        acquired_mm=ACQUIRED_MM[quality],
+        noise_share=noise,
+        quality=quality,
+        shift_lps_mm=shift,
+        bend_mm_per_mm=bend,
+        bend_centre_z_mm=_centre(person)[2],
+        fat_suppression=_fat_suppression(person, base, sequence, quality, rng, recipe.confounders),
+        fat_shift_mm=float(look.choice([0.0, 0.9])) if sequence.ti_ms is None and not sequence.dixon else 0.0,
+        fat_shift_axis=0 if sagittal else 2,
+        ghost_share=float(look.uniform(0, GHOST_SHARE[quality])),
+        ghost_axis=1 if sagittal else 2,
     )
+
+
+def _centre(person: Person) -> FloatArray:
+    origins = [disc.frame.origin for disc in person.spine.discs if disc.level is not None]
+    return np.asarray(np.mean(origins, axis=0))
+
+
+def _fat_suppression(
+    person: Person,
+    base: BaseNumbers,
+    sequence: Sequence,
+    quality: Quality,
+    rng: np.random.Generator,
+    weight: float,
+) -> FatSuppression:
+    """Draw how well fat is suppressed; inversion recovery does it by its timing, Dixon evenly."""
+    chances = dict(zip(Quality, base.confounders.fat_suppression_failure, strict=True))
+    even, fails, peak = rng.uniform(0.05, 0.14), rng.random(), rng.uniform(0.35, 1.0)
+    offset = rng.normal(0, [22, 22, 55]) + np.array([0.0, 25.0, 0.0])
+    size = rng.uniform([18, 18, 22], [40, 40, 50])
+    centre = _centre(person) + offset
+    if not sequence.fat_suppressed:
+        return FatSuppression(1.0, 0.0, centre, size)
+    if sequence.dixon:
+        return FatSuppression(0.03, 0.0, centre, size)
+    failed = fails < chances[quality] * weight
+    return FatSuppression(float(even), float(peak) if failed else 0.0, centre, size)
 
 
 def _motion(span_mm: Range, rng: np.random.Generator, number: int) -> tuple[FloatArray, FloatArray]:
@@ -132,10 +197,14 @@ def _sagittal(person: Person, recipe: Recipe, rng: np.random.Generator) -> tuple
     row = np.cross(left, down)  # towards the back
     row /= np.linalg.norm(row)
     pixel = field / matrix
+    columns = 2 * round(0.5 * SAGITTAL_WIDTH_SHARE * matrix)
     middle = centre + row * 8.0 + left * rng.normal(0, 1.5) + np.array([0, 0, rng.normal(-4, 4)])
     return (
         _stack(
-            middle, np.stack([row, down, np.cross(row, down)]), (pixel, pixel, pitch), (count, matrix, matrix)
+            middle,
+            np.stack([row, down, np.cross(row, down)]),
+            (pixel, pixel, pitch),
+            (count, matrix, columns),
         ),
     )
 

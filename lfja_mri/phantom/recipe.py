@@ -48,6 +48,16 @@ class JointWish(Settings):
     arthropathy: float | None = Field(default=None, ge=0, le=1)
 
 
+class VariantWeights(Settings):
+    """How often the numbering is odd (Konin and Walz 2010: transitional vertebrae in 4-30 % of people)."""
+
+    standard: float = 0.9
+    l6: float = 0.03
+    four_lumbar: float = 0.02
+    sacralised: float = 0.03
+    t12_without_ribs: float = 0.02
+
+
 class Recipe(Settings):
     """A recipe. Ranges are drawn per study."""
 
@@ -60,6 +70,9 @@ class Recipe(Settings):
     joints: tuple[JointWish, ...] = ()
     unlisted_joints: Literal["draw", "quiet"] = "draw"
     motion_mm: Range = (0.0, 4.0)
+    confounders: float = Field(default=1.0, ge=0, le=3)
+    variants: VariantWeights = VariantWeights()
+    scoliosis_deg: Range = (0.0, 8.0)
     axial_plan: Literal["per_disc", "one_block", "mixed"] = "mixed"
     matrix: int | None = Field(default=None, ge=128, le=1024)
     sagittal_slices: int | None = Field(default=None, ge=5, le=60)
@@ -143,6 +156,23 @@ class AnatomyNumbers(Settings):
     habitus: HabitusNumbers
 
 
+class ConfounderNumbers(Settings):
+    """The whole of `confounders.toml`: chances per place, sizes in mm."""
+
+    lateral_vein: float
+    posterior_vein: float
+    vein_radius_mm: Range
+    cyst_behind: float
+    cyst_in_front: float
+    cyst_mm: Range
+    schmorl_node: float
+    modic_oedema: float
+    modic_depth_mm: Range
+    interspinous_bursa: float
+    subcutaneous_oedema: float
+    fat_suppression_failure: tuple[float, float, float]
+
+
 class TissueNumbers(Settings):
     """The whole of `tissues.toml`: (proton density, T1 at 1.5 T, T1 at 3 T, T2) and the texture of each tissue."""
 
@@ -183,6 +213,7 @@ class BaseNumbers(Settings):
     """Everything in `configs/phantom/base`."""
 
     anatomy: AnatomyNumbers
+    confounders: ConfounderNumbers
     tissues: TissueNumbers
     definition: Definition
     sequences: dict[str, SequenceNumbers]
@@ -192,7 +223,7 @@ class BaseNumbers(Settings):
 def base_numbers() -> BaseNumbers:
     """Read the packaged numbers once."""
     folder = config_folder() / "phantom" / "base"
-    names = ("anatomy", "tissues", "definition", "sequences")
+    names = ("anatomy", "confounders", "tissues", "definition", "sequences")
     return parse(
         BaseNumbers, {name: read_toml(folder / f"{name}.toml") for name in names}, where="phantom/base"
     )

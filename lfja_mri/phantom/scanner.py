@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import ndimage
 
 from lfja_mri.model import FloatArray, ImageArray
 from lfja_mri.phantom.anatomy import TissueMap
-from lfja_mri.phantom.body import world_noise
 from lfja_mri.phantom.person import Person, stream
 from lfja_mri.phantom.planning import SeriesPlan, StackPlan
 from lfja_mri.phantom.signal import SignalTables
 from lfja_mri.phantom.tissue import Lattice
 
 CSF_VALUE = 900.0
-PROFILE = ((-0.42, 0.14), (-0.21, 0.23), (0.0, 0.26), (0.21, 0.23), (0.42, 0.14))
+COARSE_PROFILE = ((-0.33, 0.3), (0.0, 0.4), (0.33, 0.3))
+FINE_PROFILE = ((-0.42, 0.14), (-0.21, 0.23), (0.0, 0.26), (0.21, 0.23), (0.42, 0.14))
 OUTSIDE = -1.0
 FWHM_TO_SIGMA = 0.4247
 COIL_DEPTH_MM = 95.0
+SATURATED_MM = 150.0
 
 
-@dataclass(frozen=True, eq=False)
-class TexturedMap:
-    """A tissue map with the grain of its tissues, shared by all series of a visit."""
-
-    tissues: TissueMap
-    grain: tuple[ImageArray, ...]
-
-    @property
-    def lattices(self) -> tuple[Lattice, ...]:
-        """The coarse lattice first, then the fine ones."""
-        return (self.tissues.coarse, *self.tissues.fine)
-
-
-def textured(tissues: TissueMap, person: Person) -> TexturedMap:
-    """Draw the grain of every lattice."""
-    lattices = (tissues.coarse, *tissues.fine)
-    return TexturedMap(tissues, tuple(world_noise(person.seed, "grain", lattice) for lattice in lattices))
-
-
-def signal_volume(
-    lattice: Lattice, grain: ImageArray, tables: SignalTables, residual_fat: float
-) -> ImageArray:
+def signal_volume(lattice: Lattice, grain: ImageArray, tables: SignalTables, plan: SeriesPlan) -> ImageArray:
     """Signal at every voxel of a lattice before the scanner blurs it."""
-    plain = tables.water + residual_fat * tables.fat
-    signal = plain[lattice.tissue_zyx]
+    fat = tables.fat[lattice.tissue_zyx] * _fat_left(lattice, plan)
+    steps = round(plan.fat_shift_mm / lattice.step_mm)
+    if steps:
+        fat = np.roll(fat, steps, axis=plan.fat_shift_axis)
+    signal = tables.water[lattice.tissue_zyx] + fat
     signal *= 1 + np.clip(grain, -2.5, 2.5) * tables.texture[lattice.tissue_zyx]
     soaked = lattice.oedema_zyx > 0
     share = lattice.oedema_zyx[soaked].astype(np.float32) / np.float32(255)
@@ -54,17 +35,27 @@ def signal_volume(
     return np.maximum(signal, 0)
 
 
+def _fat_left(lattice: Lattice, plan: SeriesPlan) -> ImageArray:
+    """Share of the fat signal that suppression leaves, over a lattice: an even share and a patch where it failed."""
+    patch = plan.fat_suppression
+    if patch.peak == 0:
+        return np.full((1, 1, 1), patch.even, dtype=np.float32)
+    bells = [
+        np.exp(-(((lattice.axis_mm(axis) - patch.centre_lps_mm[axis]) / patch.size_mm[axis]) ** 2)).astype(
+            np.float32
+        )
+        for axis in range(3)
+    ]
+    bell = bells[2][:, None, None] * bells[1][None, :, None] * bells[0][None, None, :]
+    return np.asarray(patch.even + (1 - patch.even) * patch.peak * bell, dtype=np.float32)
+
+
 def acquire(
-    world: TexturedMap,
-    plan: SeriesPlan,
-    tables: SignalTables,
-    residual_fat: float,
-    person: Person,
-    visit: str,
+    world: TissueMap, plan: SeriesPlan, tables: SignalTables, person: Person, visit: str
 ) -> tuple[ImageArray, ...]:
     """Return the pixels of each stack of a series, as whole numbers in float32."""
     signals = [
-        signal_volume(lattice, grain, tables, residual_fat)
+        signal_volume(lattice, grain, tables, plan)
         for lattice, grain in zip(world.lattices, world.grain, strict=True)
     ]
     rng = stream(person.seed, f"noise{visit}{plan.name}")
@@ -73,53 +64,56 @@ def acquire(
         scale = CSF_VALUE / float((tables.water + tables.fat).max())
     stacks = []
     for stack in plan.stacks:
-        clean = np.zeros(stack.shape_zyx, dtype=np.float32)
-        for offset, weight in PROFILE:
-            clean += np.float32(weight) * _sampled(world.lattices, signals, plan, stack, offset)
-        clean = _blurred(clean, stack, plan) * _shading(stack, world.tissues.coarse, plan, rng)
+        clean = _sampled(world.lattices, signals, plan, stack)
+        clean = _blurred(clean, stack, plan) * _shading(stack, world.lattices[0], rng)
+        clean = _ghosted(clean, plan)
         stacks.append(_noisy(clean * np.float32(scale), CSF_VALUE * plan.noise_share, rng))
     return tuple(stacks)
 
 
 def _sampled(
-    lattices: tuple[Lattice, ...],
-    signals: list[ImageArray],
-    plan: SeriesPlan,
-    stack: StackPlan,
-    offset: float,
+    lattices: tuple[Lattice, ...], signals: list[ImageArray], plan: SeriesPlan, stack: StackPlan
 ) -> ImageArray:
-    """Read the signal on one sub-plane of every slice; fine lattices win where they reach."""
-    affine = stack.voxel_to_lps.copy()
-    normal = affine[:3, 2] / np.linalg.norm(affine[:3, 2])
-    affine[:3, 3] += normal * offset * stack.thickness_mm
-    to_rest = _series_to_rest(plan)
-    affine = to_rest @ affine
+    """Read the signal through every slice's profile; fine lattices win where they reach."""
+    affine = _series_to_rest(plan) @ stack.voxel_to_lps
+    step = affine[:3, 2] / np.linalg.norm(stack.voxel_to_lps[:3, 2]) * stack.thickness_mm
     result = np.zeros(stack.shape_zyx, dtype=np.float32)
     for number, (lattice, signal) in enumerate(zip(lattices, signals, strict=True)):
-        box = (
-            _reached(lattice, affine, stack.shape_zyx)
-            if number
-            else tuple(slice(0, n) for n in stack.shape_zyx)
-        )
+        box = _reached(lattice, affine, stack.shape_zyx)
         if box is None:
             continue
-        start = np.array([s.start for s in box], dtype=np.float64)
-        shape = tuple(s.stop - s.start for s in box)
-        matrix = affine[:3, :3][::-1, ::-1] / lattice.step_mm
-        origin = (affine[:3, 3] - lattice.low_mm)[::-1] / lattice.step_mm + matrix @ start
-        values = ndimage.affine_transform(
-            signal,
-            matrix,
-            origin,
-            output_shape=shape,
-            order=1,
-            mode="constant",
-            cval=OUTSIDE,
-            prefilter=False,
-        )
-        view = result[box]
-        np.copyto(view, values, where=values >= 0)
+        total = np.zeros([s.stop - s.start for s in box], dtype=np.float32)
+        inside = np.ones(total.shape, dtype=bool)
+        for offset, weight in FINE_PROFILE if number else COARSE_PROFILE:
+            values = _sub_plane(lattice, signal, affine, step * offset, box)
+            inside &= values >= 0
+            total += np.float32(weight) * np.maximum(values, 0)
+        np.copyto(result[box], total, where=inside | (number == 0))
     return result
+
+
+def _sub_plane(
+    lattice: Lattice,
+    signal: ImageArray,
+    affine: FloatArray,
+    shift: FloatArray,
+    box: tuple[slice, slice, slice],
+) -> ImageArray:
+    """Read one sub-plane of every slice in a box of (plane, row, column) indices."""
+    start = np.array([s.start for s in box], dtype=np.float64)
+    matrix = affine[:3, :3][::-1, ::-1] / lattice.step_mm
+    origin = (affine[:3, 3] + shift - lattice.low_mm)[::-1] / lattice.step_mm + matrix @ start
+    values = ndimage.affine_transform(
+        signal,
+        matrix,
+        origin,
+        output_shape=tuple(s.stop - s.start for s in box),
+        order=1,
+        mode="constant",
+        cval=OUTSIDE,
+        prefilter=False,
+    )
+    return np.asarray(values, dtype=np.float32)
 
 
 def _series_to_rest(plan: SeriesPlan) -> FloatArray:
@@ -155,7 +149,7 @@ def _blurred(clean: ImageArray, stack: StackPlan, plan: SeriesPlan) -> ImageArra
     return np.asarray(ndimage.gaussian_filter(clean, sigma))
 
 
-def _shading(stack: StackPlan, coarse: Lattice, plan: SeriesPlan, rng: np.random.Generator) -> ImageArray:
+def _shading(stack: StackPlan, coarse: Lattice, rng: np.random.Generator) -> ImageArray:
     """Sensitivity of the coil behind the back: falls towards the front and past the ends; 1 near the spine."""
     planes, rows, columns = stack.shape_zyx
     step = 16
@@ -168,6 +162,7 @@ def _shading(stack: StackPlan, coarse: Lattice, plan: SeriesPlan, rng: np.random
     depth = np.maximum(back - points[..., 1], 0)
     middle = 0.5 * (coarse.low_mm + coarse.high_mm)
     fall = 1.6 / (1 + (depth / COIL_DEPTH_MM) ** 2.2)
+    fall *= 0.06 + 0.94 / (1 + np.exp((depth - SATURATED_MM) / 9))
     fall *= np.exp(-(((points[..., 2] - middle[2]) / 170.0) ** 4))
     fall *= 1 + rng.uniform(-0.08, 0.08) * np.sin(points[..., 0] / 60 + rng.uniform(0, 6))
     small = fall.astype(np.float32)
@@ -175,6 +170,15 @@ def _shading(stack: StackPlan, coarse: Lattice, plan: SeriesPlan, rng: np.random
         small, [1.0, 1 / step, 1 / step], output_shape=stack.shape_zyx, order=1, mode="nearest"
     )
     return np.asarray(zoomed, dtype=np.float32)
+
+
+def _ghosted(clean: ImageArray, plan: SeriesPlan) -> ImageArray:
+    """Faint copies along the phase-encoding axis, from pulsing fluid and breathing."""
+    if plan.ghost_share == 0:
+        return clean
+    size = clean.shape[plan.ghost_axis]
+    copies = sum(np.roll(clean, shift, axis=plan.ghost_axis) for shift in (size // 5, -size // 5))
+    return np.asarray(clean + np.float32(plan.ghost_share) * copies, dtype=np.float32)
 
 
 def _noisy(clean: ImageArray, sigma: float, rng: np.random.Generator) -> ImageArray:

@@ -27,7 +27,7 @@ def capsule(local: Local, start: FloatArray, end: FloatArray, radii_mm: tuple[fl
     """Rod with round ends whose radius runs from the first to the second value."""
     step = np.asarray(end, dtype=np.float32) - np.asarray(start, dtype=np.float32)
     relative = [c - np.float32(s) for c, s in zip(local, start, strict=True)]
-    along = sum(r * d for r, d in zip(relative, step, strict=True)) / np.float32(max(step @ step, 1e-6))
+    along = sum(r * d for r, d in zip(relative, step, strict=True)) / np.float32(step @ step + 1e-6)
     along = np.clip(along, 0, 1)
     gap = np.sqrt(sum((r - along * d) ** 2 for r, d in zip(relative, step, strict=True)))
     return (gap - (radii_mm[0] + (radii_mm[1] - radii_mm[0]) * along)).astype(np.float32)

@@ -76,7 +76,7 @@ def _fat_share(tissue: Tissue, marrow_fat_share: float) -> float:
         return marrow_fat_share
     if tissue is Tissue.SACRAL_MARROW:
         return min(marrow_fat_share + 0.12, 0.9)
-    return 0.03 if tissue is Tissue.MUSCLE else 0.0
+    return {Tissue.MUSCLE: 0.03, Tissue.FATTY_MUSCLE: 0.45, Tissue.SKIN: 0.1}.get(tissue, 0.0)
 
 
 def _signal(key: str, sequence: Sequence, numbers: TissueNumbers) -> float:

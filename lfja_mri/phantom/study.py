@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,16 +24,24 @@ from lfja_mri.model import (
 )
 from lfja_mri.phantom.anatomy import Detail, build_tissue_map
 from lfja_mri.phantom.findings import JointKey, draw_arthropathy, draw_findings, draw_grades
-from lfja_mri.phantom.person import LEVELS_BY_COUNT, DiscShape, Person, Posture, draw_person, stream
+from lfja_mri.phantom.person import (
+    LEVELS_BY_COUNT,
+    LUMBAR_COUNT,
+    DiscShape,
+    Person,
+    Posture,
+    draw_person,
+    stream,
+)
 from lfja_mri.phantom.planning import SeriesPlan, plan_series
 from lfja_mri.phantom.recipe import Recipe, base_numbers
-from lfja_mri.phantom.scanner import acquire, textured
+from lfja_mri.phantom.scanner import acquire
 from lfja_mri.phantom.signal import signal_tables
 from lfja_mri.phantom.truth import JointTruth
 
 ROOT_UID = "2.25"
 BASELINE, FOLLOW_UP = "baseline", "follow_up"
-FAT_LEFT = 0.12
+FAT_LEFT_IN_DOUBT = 0.35
 RegionMask = Callable[[Level, Side, FloatArray], BoolArray]
 
 
@@ -156,7 +164,8 @@ def simulate_study(
 ) -> SimulatedStudy:
     """Simulate a study and keep the plans; see `simulate`."""
     base = base_numbers()
-    levels = tuple(level.value for level in LEVELS_BY_COUNT[5])
+    variant = _variant(seed, recipe)
+    levels = tuple(level.value for level in LEVELS_BY_COUNT[LUMBAR_COUNT[variant]])
     before = draw_grades(seed, recipe, levels, BASELINE)
     wished = before if visit == BASELINE else draw_grades(seed, recipe, levels, visit)
     wished = {**wished, **(grades or {})}
@@ -167,27 +176,47 @@ def simulate_study(
         base.anatomy,
         _posture(seed, occasion),
         arthropathy=draw_arthropathy(seed, recipe, levels),
+        variant=variant,
+        scoliosis_deg=recipe.scoliosis_deg,
     )
-    tissues = build_tissue_map(person, findings, base.definition, detail)
-    world = textured(tissues, person)
+    tissues = build_tissue_map(person, findings, base, detail, confounders=recipe.confounders)
     names = recipe.series if series is None else tuple(name for name in recipe.series if name in series)
     plans = plan_series(person, recipe, base, names, occasion)
     done = []
     for plan in plans:
         tables = signal_tables(plan.sequence, base.tissues, person.marrow_fat_share)
-        residual = FAT_LEFT if plan.sequence.fat_suppressed else 1.0
-        done.append(SimulatedSeries(plan, acquire(world, plan, tables, residual, person, occasion)))
+        done.append(SimulatedSeries(plan, acquire(tissues, plan, tables, person, occasion)))
     discs = tuple(disc for disc in person.spine.discs if disc.level is not None)
     study_uid = uid("study", recipe.name, seed, occasion)
     truth = PhantomTruth(
         study_key=study_key(study_uid),
-        joints=tissues.joints,
+        joints=tuple(_flagged(joint, plans, variant) for joint in tissues.joints),
         discs=discs,
         canal_line_lps_mm=person.spine.canal_points_mm,
         plans=plans,
         image_series={key: plan.name for plan in plans for key in _keys(plan)},
     )
     return SimulatedStudy(seed, occasion, study_uid, recipe, person, tuple(done), truth)
+
+
+def _variant(seed: int, recipe: Recipe) -> str:
+    """Draw how many lumbar vertebrae there are, and what is odd about them."""
+    chances = recipe.variants.model_dump()
+    names = sorted(chances)
+    weights = np.array([chances[name] for name in names])
+    return str(stream(seed, "variant").choice(names, p=weights / weights.sum()))
+
+
+def _flagged(joint: JointTruth, plans: Sequence[SeriesPlan], variant: str) -> JointTruth:
+    """Add what a reader of the truth should know of a joint: odd numbering, a cyst, series whose fat stayed bright."""
+    flags = [] if variant == "standard" else [f"variant_{variant}"]
+    if joint.cyst_volume_mm3 > 0:
+        flags.append("synovial_cyst")
+    for plan in plans:
+        left = float(plan.fat_suppression.left_at(joint.centre_lps_mm))
+        if plan.sequence.fat_suppressed and left > FAT_LEFT_IN_DOUBT:
+            flags.append(f"fat_suppression_failed_{plan.name}")
+    return replace(joint, flags=(*joint.flags, *flags))
 
 
 def _posture(seed: int, occasion: str) -> Posture:

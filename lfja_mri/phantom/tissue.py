@@ -36,6 +36,8 @@ class Tissue(IntEnum):
     KIDNEY = 20
     CYST = 21
     GAS = 22
+    FATTY_MUSCLE = 23
+    WORN_NUCLEUS = 24
 
 
 class Part(IntEnum):
@@ -59,6 +61,7 @@ class Part(IntEnum):
 OEDEMA_HOSTS = (
     Tissue.FAT,
     Tissue.MUSCLE,
+    Tissue.FATTY_MUSCLE,
     Tissue.MARROW,
     Tissue.SACRAL_MARROW,
     Tissue.FLAVUM,

@@ -15,7 +15,7 @@ from lfja_mri.model import EXTENSION_TARGETS, BoolArray, FloatArray, Level, Side
 from lfja_mri.phantom.bones import half_gap_mm, joint_coordinates, joint_point
 from lfja_mri.phantom.findings import Finding, JointKey
 from lfja_mri.phantom.joints import joint_window, perimeter_distance, perimeter_position, rim
-from lfja_mri.phantom.person import JointShape, Person
+from lfja_mri.phantom.person import JointShape
 from lfja_mri.phantom.recipe import Definition
 from lfja_mri.phantom.tissue import MARROWS, OEDEMA_HOSTS, Lattice, Local, Part, Tissue, Window, is_one_of
 
@@ -74,7 +74,6 @@ class _Surroundings:
 def judge_joint(
     lattice: Lattice,
     joint: JointShape,
-    person: Person,
     findings: Mapping[JointKey, Finding],
     definition: Definition,
 ) -> JointTruth | None:
@@ -140,7 +139,7 @@ def _surroundings(window: Window, joint: JointShape, half_gap: float, rules: Def
     above = np.maximum(np.abs(local[2]) - np.float32(0.5 * joint.height_mm), 0)
     distance = np.hypot(flat, above)
     step = window.lattice.step_mm
-    spread = max(int(round(rules.bridge_mm / step)), 1)
+    spread = max(round(rules.bridge_mm / step), 1)
     joined, _ = ndimage.label(ndimage.binary_dilation(oedema, iterations=spread))
     seeds = np.unique(joined[oedema & (distance < rules.shell_outer_mm)])
     connected = np.isin(joined, seeds[seeds > 0])
@@ -149,7 +148,9 @@ def _surroundings(window: Window, joint: JointShape, half_gap: float, rules: Def
 
 def _intra_articular(around: _Surroundings, joint: JointShape, tissue: Tissue) -> BoolArray:
     """Voxels of a tissue inside the capsule of this joint."""
-    near = (around.distance < 6) & (rim(around.local, joint) < 1.8)
+    edge = rim(around.local, joint)
+    recess = (around.local[0] > 0) & (around.distance < 5) & (edge < 1.8)
+    near = ((edge < 1.3) & (around.distance < 2.5)) | recess
     return np.asarray((around.window.tissue == tissue) & near)
 
 
