@@ -94,9 +94,16 @@ def _draw_lines(panel: Any, joints: Sequence[VisitJoint], places: Mapping[str, f
             found = {j.visit: j.grade for j in joints if (j.subject, j.side) == (subject, side)}
             # Joints with the same grades lie beside one another, not on one another.
             offset = side.lateral_sign * _JITTER * (rank + 1) / len(subjects)
-            grades = [found.get(visit) for visit in places]
-            heights = [float("nan") if grade is None else grade + offset for grade in grades]
-            panel.plot(list(places.values()), heights, color=colour, marker="o", markersize=3, linewidth=1)
+            known = [(places[visit], found.get(visit)) for visit in places]
+            _draw_line(panel, [(x, None if y is None else y + offset) for x, y in known], colour)
+
+
+def _draw_line(panel: Any, points: Sequence[tuple[float, float | None]], colour: str) -> None:
+    """Draw a line through what is known, thin and dotted across visits that are missing."""
+    seen = [(x, y) for x, y in points if y is not None]
+    panel.plot([x for x, _ in seen], [y for _, y in seen], color=colour, linewidth=0.7, linestyle=":")
+    heights = [float("nan") if y is None else y for _, y in points]
+    panel.plot([x for x, _ in points], heights, color=colour, marker="o", markersize=3, linewidth=1.2)
 
 
 def _draw_points(panel: Any, changes: Sequence[Change], name: str, places: Mapping[str, float]) -> None:
