@@ -7,6 +7,7 @@ patient's name, id, dates, or free text of a header; inputs are named by their p
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -152,3 +153,15 @@ class CheckError(LfjaError):
     """`--check` or `--strict` is not met."""
 
     exit_code = ExitCode.CHECK_NOT_MET
+
+
+def place_of(error: BaseException) -> str:
+    """Return file and line, within this package, where an unexpected error arose: no value of the input in it."""
+    place = "outside the package"
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if "lfja_mri" in Path(code.co_filename).parts:
+            place = f"{Path(code.co_filename).name}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

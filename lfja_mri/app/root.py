@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from lfja_mri import __version__
 from lfja_mri.app.display import messages
-from lfja_mri.errors import ExitCode, LfjaError
+from lfja_mri.errors import ExitCode, LfjaError, place_of
 
 NOTICE = "Research software, not a medical device."
 
@@ -66,13 +65,7 @@ def main() -> None:
     try:
         app()
     except Exception as error:  # noqa: BLE001 - the last door
-        place = error.__traceback__
-        while place is not None and place.tb_next is not None:
-            place = place.tb_next
-        where = (
-            "" if place is None else f" ({Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno})"
-        )
         messages.print(
-            f"[bold red]bug:[/] {type(error).__name__}{where}; please report it with `lfja-mri info`"
+            f"[bold red]bug:[/] {type(error).__name__} in {place_of(error)}; please report it with `lfja-mri info`"
         )
         sys.exit(int(ExitCode.BUG))

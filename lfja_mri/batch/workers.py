@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Generic, TypeVar
 
-from lfja_mri.errors import LfjaError, Reason
+from lfja_mri.errors import LfjaError, Reason, place_of
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -164,11 +164,9 @@ def attempt(function: Callable[[Task], Result], task: Task) -> Result | Failure:
     except MemoryError:
         return Failure(Reason.WORKER_LOST, "out of memory")
     except Exception as error:  # noqa: BLE001 - one study's bug must not cost the others
-        place = error.__traceback__
-        while place is not None and place.tb_next is not None:
-            place = place.tb_next
-        where = "" if place is None else f" in {place.tb_frame.f_code.co_name}, line {place.tb_lineno}"
-        return Failure(Reason.STUDY_FAILED, f"{type(error).__name__}{where}; please report this as a bug")
+        return Failure(
+            Reason.STUDY_FAILED, f"{type(error).__name__} in {place_of(error)}; please report this as a bug"
+        )
 
 
 def _stop(worker: _Worker) -> None:
