@@ -207,12 +207,12 @@ def colour_table(label_map: LabelMap) -> str:
     """Return a 3D Slicer colour table: number, name without blanks, red, green, blue, alpha."""
     lines = ["# lfja-mri joint zones", "0 background 0 0 0 0"]
     for label, name in label_map.names.items():
-        red, green, blue = _colour(label)
+        red, green, blue = colour_of(label)
         lines.append(f"{label} {name.replace(' ', '_')} {red} {green} {blue} 255")
     return "\n".join(lines) + "\n"
 
 
-def _colour(label: int) -> tuple[int, int, int]:
+def colour_of(label: int) -> tuple[int, int, int]:
     """Return the zone's colour, somewhat darker on the patient's right."""
     within = label % LEVEL_STEP
     red, green, blue = _ZONE_COLOURS[list(Zone)[within % RIGHT_OFFSET]]

@@ -1,0 +1,146 @@
+"""Segmentation object and structured report, judged by highdicom's own readers; skipped where it is not installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+
+import fake_results as fake
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+from lfja_mri.model import Level, Side, Zone
+from lfja_mri.report.render import About
+
+if importlib.util.find_spec("highdicom") is None:
+    pytest.skip("highdicom is not installed (pip install 'lfja-mri[dicom]')", allow_module_level=True)
+
+import highdicom as hd
+
+from lfja_mri.report import dicom_export
+
+ABOUT = About("0.1.0", "S01", "baseline", "czervionke_fenton", "9b0251a0e3bf")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+def headers() -> list[Dataset]:
+    """Headers of the sagittal series of the made-up study."""
+    volume = fake.images()[0].volume
+    uids = {name: generate_uid(entropy_srcs=[name]) for name in ("study", "series", "frame")}
+    made = []
+    for plane in range(volume.values_zyx.shape[0]):
+        header = Dataset()
+        header.file_meta = FileMetaDataset()
+        header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        header.SOPClassUID = MRImageStorage
+        header.SOPInstanceUID = generate_uid(entropy_srcs=[str(plane)])
+        header.StudyInstanceUID, header.SeriesInstanceUID = uids["study"], uids["series"]
+        header.FrameOfReferenceUID = uids["frame"]
+        header.Modality, header.PatientID, header.PatientName = "MR", "P1", "Phantom^One"
+        header.PatientPosition, header.StudyDate, header.StudyTime = "HFS", "20240102", "101500"
+        header.Rows, header.Columns = volume.values_zyx.shape[1:]
+        affine = volume.voxel_to_lps
+        header.ImagePositionPatient = [float(v) for v in affine[:3, 3] + plane * affine[:3, 2]]
+        steps = [affine[:3, axis] / volume.spacing_mm[axis] for axis in (0, 1)]
+        header.ImageOrientationPatient = [float(v) for v in np.concatenate(steps)]
+        header.PixelSpacing = [float(volume.spacing_mm[1]), float(volume.spacing_mm[0])]
+        header.SliceThickness = 4.0
+        header.SeriesNumber, header.InstanceNumber = 1, plane + 1
+        made.append(header)
+    return made
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return dicom_export.dicom_files(fake.study_result(), headers(), ABOUT)
+
+
+def test_the_same_study_gives_the_same_bytes(files):
+    assert dicom_export.dicom_files(fake.study_result(), headers(), ABOUT) == files
+
+
+def test_segments_lie_where_their_joints_lie(files):
+    """Read back by highdicom: the centroid of each joint space is its joint's centre within 0.5 mm."""
+    seg = hd.seg.segread(io.BytesIO(files["zones_seg.dcm"]))
+    result = fake.study_result()
+    for joint in result.joints:
+        if joint.joint is None:
+            continue
+        words = f"{joint.level} {joint.side} joint space"
+        numbers = seg.get_segment_numbers(segment_label=words)
+        assert len(numbers) == 1
+        volume = seg.get_volume(segment_numbers=numbers, combine_segments=True)
+        index = np.argwhere(volume.array > 0).mean(axis=0)
+        centre = volume.map_indices_to_reference(index[None])[0]
+        assert np.linalg.norm(centre - joint.joint.frame.centre_lps_mm) < 0.75
+        assert np.abs(centre - joint.joint.frame.centre_lps_mm).max() < 0.5
+
+
+def test_segments_are_coded_with_anatomy_and_side(files):
+    seg = hd.seg.segread(io.BytesIO(files["zones_seg.dcm"]))
+    description = seg.get_segment_description(
+        seg.get_segment_numbers(segment_label="L4-L5 right superior process")[0]
+    )
+    assert description.segmented_property_type.meaning == "Superior articular process of vertebra"
+    kind = description.SegmentedPropertyTypeCodeSequence[0]
+    assert kind.SegmentedPropertyTypeModifierCodeSequence[0].CodeMeaning == "Right"
+    assert description.AnatomicRegionSequence[0].CodeMeaning == "Lumbar spine"
+    assert seg.FrameOfReferenceUID == headers()[0].FrameOfReferenceUID
+    assert seg.ContentDate == "20240102"
+
+
+def test_the_report_tells_grade_measures_side_and_segment(files):
+    report = hd.sr.srread(io.BytesIO(files["grades_sr.dcm"]))
+    groups = report.content.get_volumetric_roi_measurement_groups()
+    assert len(groups) == 9
+    by_name = {group.tracking_identifier: group for group in groups}
+    group = by_name["L4-L5 left facet joint"]
+    grades = {item.name.meaning: item.value.meaning for item in group.get_qualitative_evaluations()}
+    assert grades["Facet synovitis grade after Czervionke and Fenton"] == "Grade 4"
+    measures = {item.name.meaning: (item.value, item.unit.value) for item in group.get_measurements()}
+    truth = fake.make_measurements(Level.L4_L5, Side.LEFT, 4)
+    assert measures["Effusion width"] == (pytest.approx(truth.effusion_width_mm), "mm")
+    assert measures["Effusion volume"][1] == "mm3"
+    assert group.finding_sites[0].laterality.meaning == "Left"
+    seg = hd.seg.segread(io.BytesIO(files["zones_seg.dcm"]))
+    number = group.referenced_segment.referenced_segment_numbers[0]
+    assert seg.get_segment_description(number).segment_label == "L4-L5 left joint space"
+    refused = by_name["L1-L2 right facet joint"].get_qualitative_evaluations()
+    assert refused[0].value.meaning == "Not graded: insufficient coverage"
+
+
+def test_missing_measures_are_left_out_of_the_report(files):
+    report = hd.sr.srread(io.BytesIO(files["grades_sr.dcm"]))
+    groups = {g.tracking_identifier: g for g in report.content.get_volumetric_roi_measurement_groups()}
+    names = {item.name.meaning for item in groups["L2-L3 right facet joint"].get_measurements()}
+    assert "Effusion width" in names
+    assert "Bone oedema volume" in {
+        i.name.meaning for i in groups["L4-L5 left facet joint"].get_measurements()
+    }
+    graded_one = groups["L3-L4 left facet joint"].get_measurements()
+    assert all(np.isfinite(item.value) for item in graded_one)
+
+
+def test_stripped_headers_are_completed_not_invented(files):
+    bare = headers()
+    for header in bare:
+        for keyword in ("PatientName", "PatientID", "StudyDate", "StudyTime", "Modality", "SOPClassUID"):
+            delattr(header, keyword)
+    made = dicom_export.dicom_files(fake.study_result(), bare, ABOUT)
+    seg = pydicom.dcmread(io.BytesIO(made["zones_seg.dcm"]))
+    assert seg.PatientName == ""
+    assert len(made) == len(files)
+
+
+def test_zone_labels_become_segments_in_order():
+    made = dicom_export.label_map.make_label_map(fake.study_result().joints)
+    segments = dicom_export.segments_of(made)
+    assert [segment.number for segment in segments] == list(range(1, 46))
+    assert (segments[0].level, segments[0].side, segments[0].zone) == (
+        Level.L1_L2,
+        Side.LEFT,
+        Zone.JOINT_SPACE,
+    )
