@@ -48,8 +48,13 @@ class IngestSettings(Settings):
     stir_shortest_inversion_ms: float
     stir_longest_inversion_ms: float
     stir_shortest_repetition_ms: float
-    suppressed_fat_to_fluid: float
-    t1_fat_to_fluid: float
+    sagittal_dark_fat: float
+    axial_dark_fat: float
+    fat_steepness: float
+    sagittal_fluid_weights: tuple[float, float, float, float]
+    axial_fluid_to_muscle: float
+    axial_fluid_steepness: float
+    least_sure_correction: float
     same_place_fraction: float
 
 

@@ -12,13 +12,13 @@ import numpy as np
 from lfja_mri.config import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.ingest.candidates import Cast, best_of_each, without_late_stir
-from lfja_mri.ingest.cues import Cues, cues_of, fat_is_dark
+from lfja_mri.ingest.cues import Cues, cues_of, fat_is_dark, fluid_is_bright, middle_cues
 from lfja_mri.ingest.pixels import Pixels, plane_key, read_planes
 from lfja_mri.ingest.roles import Fat, HeaderOpinion, Weighting, header_opinion
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.model import Acquisition, Contrast, Plane, Rejection, Role
 
-LOOKS_PER_SERIES = 3
+LOOKS_PER_SERIES = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,17 +113,26 @@ def _decide(
 def _judge_pixels(
     cues: Cues, header: HeaderOpinion, plane: Plane, settings: IngestSettings
 ) -> tuple[Weighting | None, Fat | None, float, tuple[str, ...]]:
-    dark, sure = fat_is_dark(cues, settings)
-    ratio = f"skin fat {cues.fat_to_fluid:.2f} x the brightest inner structure"
-    evidence = [*header.evidence, f"pixels: {ratio}, fat {'dark' if dark else 'bright'}"]
-    fat = header.fat
-    if fat is None or (fat is Fat.BRIGHT and dark) or (fat is not Fat.BRIGHT and not dark and sure > 0.9):
+    dark, sure_of_fat = fat_is_dark(cues, settings)
+    bright, sure_of_fluid = fluid_is_bright(cues, settings)
+    evidence = [
+        *header.evidence,
+        f"pixels: skin fat {cues.fat_to_fluid:.2f} x the brightest inner structure, fat {'dark' if dark else 'bright'}",
+    ]
+    fat, sure = header.fat, sure_of_fat
+    stated_dark = None if fat is None else fat is not Fat.BRIGHT
+    if fat is None or (stated_dark is not dark and sure_of_fat >= settings.least_sure_correction):
         fat = _suppression(plane, evidence) if dark else Fat.BRIGHT
-    weighting = header.weighting
-    if weighting is None:
-        weighting = Weighting.T2 if dark or cues.fat_to_fluid < settings.t1_fat_to_fluid else Weighting.T1
-        evidence.append(f"pixels: weighting taken as {weighting.value}")
-    return weighting, fat, sure, tuple(evidence)
+        if stated_dark is not None:
+            evidence.append("pixels contradict the header on fat and are believed")
+    elif stated_dark is not dark:
+        sure = 1 - sure_of_fat
+        evidence.append("pixels doubt the header on fat, which is believed")
+    if header.weighting is not None:
+        return header.weighting, fat, sure, tuple(evidence)
+    weighting = Weighting.T2 if dark or bright else Weighting.T1
+    evidence.append(f"pixels: fluid {'bright' if bright else 'dark'}, weighting taken as {weighting.value}")
+    return weighting, fat, min(sure, sure_of_fluid if bright or not dark else 0.6), tuple(evidence)
 
 
 def _suppression(plane: Plane, evidence: list[str]) -> Fat:
@@ -134,7 +143,7 @@ def _suppression(plane: Plane, evidence: list[str]) -> Fat:
 
 
 def _look(group: list[Stack], pixels: Pixels) -> Cues | None:
-    """Measure a few planes from the middle of a series; the median plane by its fat ratio."""
+    """Measure a few planes from the middle of a series; the median of each cue."""
     chosen = _middle_planes(group)
     pixels.update(read_planes(stack.planes[i] for stack, i in chosen))
     found = []
@@ -143,8 +152,7 @@ def _look(group: list[Stack], pixels: Pixels) -> Cues | None:
         cues = None if isinstance(array, Reason) else cues_of(array, stack.voxel_to_lps, stack.plane)
         if cues is not None:
             found.append(cues)
-    found.sort(key=lambda cues: cues.fat_to_fluid)
-    return found[(len(found) - 1) // 2] if found else None
+    return middle_cues(found) if found else None
 
 
 def _middle_planes(group: list[Stack]) -> list[tuple[Stack, int]]:

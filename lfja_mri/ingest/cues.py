@@ -1,137 +1,296 @@
-"""What the pixels say of a contrast: skin fat against the brightest long structure inside the body (the CSF)."""
+"""What the pixels say of a contrast, without any segmentation: skin fat, and the brightest path that the CSF would take.
+
+Profiles run from the skin of the back inwards. Skin fat is the signal a few millimetres below the skin. In a sagittal
+plane the brightest path from head to feet at the depth of the canal is narrow and smooth where the CSF is bright, wide
+and restless (marrow, fat) where it is dark. In an axial plane the brightest compact spot near the midline is set
+against the muscles beside it.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lfja_mri.config import IngestSettings
 from lfja_mri.geometry import unit
-from lfja_mri.model import BoolArray, FloatArray, ImageArray, Plane
+from lfja_mri.model import FloatArray, ImageArray, Plane
 
-WORKING_PIXEL_MM = 1.5
-SKIN_DEPTHS_MM = (1.5, 18.0)
-FLUID_DEPTH_MM = 30.0
+PIXEL_MM = 1.5
+PROFILE_MM = 126.0
+SKIN_FAT_MM = (3.0, 7.5)
+THICK_FAT_PERCENTILE = 85
+FASCIA_MARGIN_MM = 12.0
+CANAL_MM = (36.0, 105.0)
+BEHIND_CANAL_MM = (10.5, 24.0)
+SAC_MM = (39.0, 96.0)
+SAC_HALF_WIDTH_MM = 22.5
+MUSCLE_MM = (30.0, 70.5)
+MUSCLE_ASIDE_MM = (28.5, 60.0)
+SMALLEST = 1e-3
 
 
 @dataclass(frozen=True)
 class Cues:
-    """Signals of one plane, each as a share of the plane's bright end.
+    """Signals of one plane as shares of its bright end (99.5th percentile).
 
     Parameters
     ----------
+    plane
+        Sagittal or axial.
     skin_fat
-        Upper quartile of the band under the skin of the back, median over rows.
-    fluid_path
-        Median along the brightest path from top to bottom, deeper than the skin.
-    typical
-        Median of the body.
+        Signal just below the skin of the back.
+    fluid
+        Signal of the brightest path (sagittal) or compact spot (axial) at the depth of the canal.
+    beside
+        Signal of the tissue behind the path (sagittal), or of the muscles beside the canal (axial).
+    width_mm
+        Width of the path; 0 for an axial plane.
+    roughness
+        Standard deviation of the path's sideways steps, in pixels of 1.5 mm; 0 for an axial plane.
     """
 
+    plane: Plane
     skin_fat: float
-    fluid_path: float
-    typical: float
+    fluid: float
+    beside: float
+    width_mm: float
+    roughness: float
 
     @property
     def fat_to_fluid(self) -> float:
-        """Skin fat over the brightest inner path: under 1 where fat is suppressed, over 1 in T1."""
-        return self.skin_fat / max(self.fluid_path, 1e-6)
+        """Skin fat over the brightest structure at the depth of the canal."""
+        return self.skin_fat / max(self.fluid, SMALLEST)
+
+    @property
+    def fat_measure(self) -> float:
+        """What tells suppressed fat: fat / sqrt(fluid) in sagittal planes, fat / muscle in axial ones."""
+        if self.plane is Plane.SAGITTAL:
+            return self.skin_fat / math.sqrt(max(self.fluid, SMALLEST))
+        return self.skin_fat / max(self.beside, SMALLEST)
 
 
-def measure_cues(plane_yx: ImageArray, spacing_mm: tuple[float, float]) -> Cues | None:
-    """Measure a sagittal plane given with the head up and the back on the right; None where no body is seen."""
-    image = _working_image(plane_yx, spacing_mm)
-    body = image > 0.06
-    edge = _back_edge(body)
-    width = image.shape[1]
-    rows = [row for row in range(image.shape[0] // 10, image.shape[0] * 9 // 10) if edge[row] > 0.4 * width]
-    near, deep = (int(depth / WORKING_PIXEL_MM) for depth in SKIN_DEPTHS_MM)
-    bands = [image[row, max(edge[row] - deep, 0) : edge[row] - near + 1] for row in rows]
-    if len(bands) < image.shape[0] // 4:
-        return None
-    fat = float(np.median([np.percentile(band, 75) for band in bands]))
-    return Cues(fat, _bright_path(image, edge), float(np.median(image[body])))
+@dataclass(frozen=True, eq=False)
+class _Back:
+    """Signal by depth below the skin of the back, one line a row; NaN outside the image."""
 
+    profiles: FloatArray
 
-def upright(plane_yx: ImageArray, voxel_to_lps: FloatArray) -> tuple[ImageArray, bool]:
-    """Turn a sagittal plane so that its rows run from head to feet and its columns from front to back.
-
-    Returns
-    -------
-    The turned plane, and whether rows and columns changed places.
-    """
-    axes = np.stack([unit(voxel_to_lps[:3, 0]), unit(voxel_to_lps[:3, 1])])
-    swapped = bool(abs(axes[0, 2]) > abs(axes[1, 2]))
-    turned = plane_yx.T if swapped else plane_yx
-    across, down = (axes[1], axes[0]) if swapped else (axes[0], axes[1])
-    if down[2] > 0:
-        turned = turned[::-1]
-    return (turned[:, ::-1] if across[1] < 0 else turned), swapped
-
-
-def lying(plane_yx: ImageArray, voxel_to_lps: FloatArray) -> tuple[ImageArray, bool]:
-    """Turn an axial plane so that its columns run from front to back (its rows then run across the body)."""
-    axes = np.stack([unit(voxel_to_lps[:3, 0]), unit(voxel_to_lps[:3, 1])])
-    swapped = bool(abs(axes[1, 1]) > abs(axes[0, 1]))
-    turned = plane_yx.T if swapped else plane_yx
-    across = axes[1] if swapped else axes[0]
-    return (turned[:, ::-1] if across[1] < 0 else turned), swapped
+    def window(self, depths_mm: tuple[float, float]) -> FloatArray:
+        """Return the part of every profile between two depths."""
+        near, deep = (int(depth / PIXEL_MM) for depth in depths_mm)
+        return self.profiles[:, near:deep]
 
 
 def cues_of(plane_yx: ImageArray, voxel_to_lps: FloatArray, plane: Plane) -> Cues | None:
-    """Measure a plane of any direction that shows the back."""
+    """Measure one plane; None where it is coronal or shows no skin of the back.
+
+    Parameters
+    ----------
+    plane_yx
+        Pixels.
+    voxel_to_lps
+        4x4, (column, row, plane) to LPS mm.
+    plane
+        Anatomical direction of the plane.
+    """
     if plane is Plane.CORONAL:
         return None
-    turned, swapped = (upright if plane is Plane.SAGITTAL else lying)(plane_yx, voxel_to_lps)
-    steps = np.linalg.norm(voxel_to_lps[:3, :2], axis=0)
-    down, across = (steps[0], steps[1]) if swapped else (steps[1], steps[0])
-    return measure_cues(turned, (float(down), float(across)))
+    turned, steps_mm = _turned(plane_yx, voxel_to_lps, plane)
+    image = _working_image(turned, steps_mm)
+    back = _back(image)
+    if back is None:
+        return None
+    return _sagittal_cues(back) if plane is Plane.SAGITTAL else _axial_cues(back)
+
+
+def middle_cues(found: Sequence[Cues]) -> Cues:
+    """Return the median of each signal over several planes of one series."""
+    fields = ("skin_fat", "fluid", "beside", "width_mm", "roughness")
+    return Cues(
+        found[0].plane, *(float(np.median([getattr(cues, name) for cues in found])) for name in fields)
+    )
 
 
 def fat_is_dark(cues: Cues, settings: IngestSettings) -> tuple[bool, float]:
     """Return whether fat is suppressed, and how sure that is (0.5-1)."""
-    distance = np.log(cues.fat_to_fluid / settings.suppressed_fat_to_fluid)
-    share = 1.0 / (1.0 + np.exp(-4.0 * distance))
-    return bool(share < 0.5), float(max(share, 1 - share))
+    sagittal = cues.plane is Plane.SAGITTAL
+    limit = settings.sagittal_dark_fat if sagittal else settings.axial_dark_fat
+    bright = _logistic(settings.fat_steepness * math.log(max(cues.fat_measure, SMALLEST) / limit))
+    return bright < 0.5, max(bright, 1 - bright)
 
 
-def _working_image(plane_yx: ImageArray, spacing_mm: tuple[float, float]) -> FloatArray:
+def fluid_is_bright(cues: Cues, settings: IngestSettings) -> tuple[bool, float]:
+    """Return whether the CSF is bright, and how sure that is (0.5-1)."""
+    contrast = math.log(max(cues.fluid, SMALLEST) / max(cues.beside, SMALLEST))
+    if cues.plane is Plane.SAGITTAL:
+        width, behind, roughness, constant = settings.sagittal_fluid_weights
+        score = (
+            width * math.log(max(cues.width_mm, PIXEL_MM))
+            + behind * contrast
+            + roughness * cues.roughness
+            + constant
+        )
+    else:
+        score = settings.axial_fluid_steepness * (contrast - math.log(settings.axial_fluid_to_muscle))
+    share = _logistic(score)
+    return share > 0.5, max(share, 1 - share)
+
+
+def _logistic(score: float) -> float:
+    """Return a share that never claims certainty: 0.02-0.98."""
+    return 1.0 / (1.0 + math.exp(-max(min(score, 3.9), -3.9)))
+
+
+def _turned(
+    plane_yx: ImageArray, voxel_to_lps: FloatArray, plane: Plane
+) -> tuple[ImageArray, tuple[float, float]]:
+    """Turn a plane so that columns run from front to back and, if sagittal, rows from head to feet; with its steps."""
+    axes = np.stack([unit(voxel_to_lps[:3, 0]), unit(voxel_to_lps[:3, 1])])
+    steps = [float(step) for step in np.linalg.norm(voxel_to_lps[:3, :2], axis=0)]
+    swapped = abs(axes[1, 1]) > abs(axes[0, 1])
+    turned = plane_yx.T if swapped else plane_yx
+    along, down = (axes[1], axes[0]) if swapped else (axes[0], axes[1])
+    if plane is Plane.SAGITTAL and down[2] > 0:
+        turned = turned[::-1]
+    if along[1] < 0:
+        turned = turned[:, ::-1]
+    return turned, ((steps[0], steps[1]) if swapped else (steps[1], steps[0]))
+
+
+def _working_image(plane_yx: ImageArray, steps_mm: tuple[float, float]) -> FloatArray:
+    """Resample to 1.5 mm, lightly smoothed, scaled to 0-1 between the 1st and the 99.5th percentile."""
     from scipy import ndimage
 
-    zoom = (spacing_mm[0] / WORKING_PIXEL_MM, spacing_mm[1] / WORKING_PIXEL_MM)
-    image = ndimage.gaussian_filter(plane_yx.astype(np.float64), [0.35 / step for step in zoom])
-    image = ndimage.zoom(image, zoom, order=1)
-    low, high = np.percentile(image, [2, 99.5])
+    zoom = [step / PIXEL_MM for step in steps_mm]
+    image = ndimage.gaussian_filter(plane_yx.astype(np.float64), [0.5 / z if z < 1 else 0.01 for z in zoom])
+    image = ndimage.gaussian_filter(ndimage.zoom(image, zoom, order=1), 0.6)
+    low, high = np.percentile(image, [1, 99.5])
     scaled: FloatArray = np.clip((image - low) / max(high - low, 1e-9), 0, 1)
     return scaled
 
 
-def _back_edge(body: BoolArray) -> list[int]:
+def _back(image: FloatArray) -> _Back | None:
+    """Return the profiles from the skin inwards; None where too few rows show the skin."""
     from scipy import ndimage
 
-    solid = ndimage.binary_opening(body, np.ones((1, 3), dtype=bool))
-    return [int(np.flatnonzero(row)[-1]) if row.any() else -1 for row in solid]
-
-
-def _bright_path(image: FloatArray, edge: list[int]) -> float:
-    """Median signal of the brightest path from the top row to the bottom row, one column a row at most."""
-    from scipy import ndimage
-
+    smooth = ndimage.gaussian_filter(image, 1.5)
+    body = ndimage.binary_opening(smooth > 0.1 * np.percentile(smooth, 98), np.ones((3, 5), dtype=bool))
+    labels, count = ndimage.label(body)
+    if not count:
+        return None
+    body = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
     height, width = image.shape
-    cost = np.full(image.shape, -1e9)
-    for row in range(height):
-        start, stop = width // 4, min(edge[row] - int(FLUID_DEPTH_MM / WORKING_PIXEL_MM), width * 17 // 20)
-        if stop <= start:
-            start, stop = width * 3 // 10, width * 7 // 10
-        cost[row, start:stop] = image[row, start:stop]
-    total = cost.copy()
-    for row in range(1, height):
+    lines = []
+    for row in range(height // 10, height * 23 // 25):
+        columns = np.flatnonzero(body[row])
+        if columns.size and columns[-1] > 0.35 * width:
+            lines.append(_profile(image[row], int(columns[-1])))
+    return _Back(np.stack(lines)) if len(lines) >= max(height // 4, 8) else None
+
+
+def _profile(line: FloatArray, edge: int) -> FloatArray:
+    """Return the signal by depth, from the outer flank of the skin, which lies near `edge`."""
+    start = max(0, edge - 5)
+    skin = line[start : edge + 3]
+    outer = start + int(np.flatnonzero(skin >= 0.5 * skin.max())[-1])
+    length = int(PROFILE_MM / PIXEL_MM)
+    inwards = line[max(0, outer - length + 1) : outer + 1][::-1]
+    profile = np.full(length, np.nan)
+    profile[: inwards.size] = inwards
+    return profile
+
+
+def _sagittal_cues(back: _Back) -> Cues | None:
+    fat = _skin_fat(back.profiles[len(back.profiles) // 2 :])
+    start = max(CANAL_MM[0], _fascia_mm(back) + FASCIA_MARGIN_MM)
+    first, last = int(start / PIXEL_MM), int(CANAL_MM[1] / PIXEL_MM)
+    canal = np.nan_to_num(back.profiles[:, first:last], nan=-1.0)
+    if canal.shape[1] < 3:
+        return None
+    places = _brightest_path(canal)
+    rows = np.arange(len(places))
+    fluid = _median(canal[rows, places])
+    near, deep = (int(depth / PIXEL_MM) for depth in BEHIND_CANAL_MM)
+    behind = [
+        _median(back.profiles[row, max(0, first + place - deep) : max(1, first + place - near)])
+        for row, place in zip(rows, places, strict=True)
+    ]
+    widths = [_width(back.profiles[row], first + int(place)) for row, place in zip(rows, places, strict=True)]
+    return Cues(
+        Plane.SAGITTAL,
+        fat,
+        fluid,
+        _median(np.array(behind)),
+        float(np.median(widths)),
+        float(np.std(np.diff(places))),
+    )
+
+
+def _skin_fat(profiles: FloatArray) -> float:
+    """Signal below the skin, of the rows where it is bright: in thin people most rows have hardly any fat."""
+    layer = np.median(_Back(profiles).window(SKIN_FAT_MM), axis=1)
+    layer = layer[np.isfinite(layer)]
+    return float(np.percentile(layer, THICK_FAT_PERCENTILE)) if layer.size else 0.0
+
+
+def _fascia_mm(back: _Back) -> float:
+    """Depth at which bright skin fat ends: three pixels in a row below half the skin's signal."""
+    outer = np.nanmax(back.profiles[:, 1:8], axis=1, keepdims=True)
+    low = np.nan_to_num(back.profiles, nan=0.0) < 0.5 * outer
+    run = low[:, :-2] & low[:, 1:-1] & low[:, 2:]
+    run[:, :2] = False
+    return float(np.median(np.argmax(run, axis=1))) * PIXEL_MM
+
+
+def _brightest_path(canal: FloatArray) -> list[int]:
+    """Column by row of the path of greatest total signal that moves by one column a row at most."""
+    from scipy import ndimage
+
+    total = canal.copy()
+    for row in range(1, len(total)):
         total[row] += ndimage.maximum_filter1d(total[row - 1], 3)
     column = int(np.argmax(total[-1]))
-    values = [image[-1, column]]
-    for row in range(height - 2, -1, -1):
-        near = range(max(column - 1, 0), min(column + 2, width))
-        column = max(near, key=lambda place, line=total[row]: float(line[place]))  # type: ignore[misc]
-        values.append(image[row, column])
-    return float(np.median(values))
+    path = [column]
+    for row in range(len(total) - 2, -1, -1):
+        start = max(column - 1, 0)
+        column = start + int(np.argmax(total[row, start : column + 2]))
+        path.append(column)
+    return path[::-1]
+
+
+def _width(profile: FloatArray, place: int) -> float:
+    """Width in mm of the stretch around a place that keeps 60 % of its signal."""
+    dark = np.flatnonzero(~(profile > 0.6 * profile[place]))
+    before, after = dark[dark < place], dark[dark > place]
+    start = int(before[-1]) + 1 if before.size else 0
+    stop = int(after[0]) if after.size else profile.size
+    return (stop - start) * PIXEL_MM
+
+
+def _axial_cues(back: _Back) -> Cues | None:
+    from scipy import ndimage
+
+    middle = len(back.profiles) // 2
+    aside, far = (int(width / PIXEL_MM) for width in MUSCLE_ASIDE_MM)
+    half = int(SAC_HALF_WIDTH_MM / PIXEL_MM)
+    far = min(far, middle)
+    fat = _skin_fat(back.profiles[middle - far : middle + far])
+    compact = _Back(ndimage.median_filter(np.nan_to_num(back.profiles), size=5))
+    sac = _Back(compact.profiles[middle - half : middle + half]).window(SAC_MM)
+    muscles = _Back(
+        back.profiles[[*range(middle - far, middle - aside), *range(middle + aside, middle + far)]]
+    )
+    if not sac.size or not muscles.profiles.size:
+        return None
+    return Cues(
+        Plane.AXIAL, fat, float(np.percentile(sac, 97)), _median(muscles.window(MUSCLE_MM).ravel()), 0.0, 0.0
+    )
+
+
+def _median(values: FloatArray) -> float:
+    """Median of the numbers among the values; 0 where there are none."""
+    numbers = values[np.isfinite(values)]
+    return float(np.median(numbers)) if numbers.size else 0.0

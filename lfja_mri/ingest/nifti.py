@@ -10,7 +10,7 @@ import numpy as np
 from lfja_mri.config import IngestSettings
 from lfja_mri.errors import InputError, Reason
 from lfja_mri.geometry import lps_to_ras, nearest_plane
-from lfja_mri.ingest.cues import cues_of, fat_is_dark
+from lfja_mri.ingest.cues import cues_of, fat_is_dark, fluid_is_bright
 from lfja_mri.model import Contrast, Image, Plane, Role, StudyImages, Volume
 
 
@@ -60,5 +60,6 @@ def _role(volume: Volume, settings: IngestSettings) -> tuple[Role, tuple[str, ..
         return Role(plane, Contrast.T2), ("NIfTI: contrast unknown, taken as T2",)
     dark, _ = fat_is_dark(cues, settings)
     suppressed = Contrast.STIR if plane is Plane.SAGITTAL else Contrast.T2_FS
-    plain = Contrast.T1 if cues.fat_to_fluid >= settings.t1_fat_to_fluid else Contrast.T2
+    bright, _ = fluid_is_bright(cues, settings)
+    plain = Contrast.T2 if bright else Contrast.T1
     return Role(plane, suppressed if dark else plain), (f"NIfTI: skin fat {cues.fat_to_fluid:.2f} x fluid",)
