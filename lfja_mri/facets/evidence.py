@@ -2,8 +2,8 @@
 
 A joint line on a cut across it is a thin grey or bright line (cartilage, fluid) between two dark ones (subchondral
 bone) with the brighter marrow of the two processes outside. Where fat is suppressed the marrow is dark and only the
-bright line remains. The maps come from five smoothed copies of the slice, moved across each direction; in the
-frequency domain a smoothed and moved copy is one multiplication.
+bright line remains. The maps come from smoothed copies of the slice, moved across each direction; in the
+frequency domain a smoothed and moved copy is one multiplication. Two widths are tried, a joint and a joint full of fluid.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ FIRST_DIRECTION_DEG = -36.0
 DIRECTION_COUNT = 14
 PIXEL_MM = 0.6
 ALONG_SMOOTHING_MM = 1.6
-OFFSETS_MM = (0.0, 1.6, -1.6, 4.6, -4.6)
-ACROSS_SMOOTHING_MM = (0.4, 0.5, 0.5, 1.0, 1.0)
+NARROW = ((0.0, 0.4), (1.6, 0.5), (-1.6, 0.5), (4.6, 1.0), (-4.6, 1.0))
+WIDE = ((0.0, 0.8), (2.9, 0.6), (-2.9, 0.6), (5.9, 1.0), (-5.9, 1.0))
+"""Copies as (mm moved, mm smoothed): the line, what flanks it, the marrow outside."""
 SOFT_MINIMUM = 0.7
 PADDING_MM = 9.0
 
@@ -64,13 +65,31 @@ def evidence_maps(patch: FloatArray, weights: Weights) -> FloatArray:
     shape = _padded(rows), _padded(columns)
     spectrum = fft.rfft2(((patch - middle) / scale).astype(np.float32), s=shape)
     moved = fft.irfft2(spectrum * _transfer(*shape), s=shape, axes=(-2, -1))[..., :rows, :columns]
-    line, flank_out, flank_in, marrow_out, marrow_in = np.moveaxis(moved, 1, 0)
+    copies = np.moveaxis(moved, 1, 0)
+    narrow = _likeness(copies[: len(NARROW)], weights)
+    return np.maximum(narrow, _fluid_likeness(copies[len(NARROW) :]))
+
+
+def _likeness(copies: npt.NDArray[np.float32], weights: Weights) -> FloatArray:
+    """Return the likeness to a joint from the line, its two flanks and the marrow outside them."""
+    line, flank_out, flank_in, marrow_out, marrow_in = copies
     flanks = 0.5 * (flank_out + flank_in)
     lower, higher = np.minimum(marrow_out, marrow_in), np.maximum(marrow_out, marrow_in)
     marrow = SOFT_MINIMUM * lower + (1.0 - SOFT_MINIMUM) * higher
     band = np.clip(2.0 * (marrow - np.maximum(flank_out, flank_in)), -0.5, 1.2)
     bright = np.clip(4.0 * (line - flanks), -0.5, 1.2)
     return np.asarray(weights.band * band + weights.line * bright, dtype=np.float64)
+
+
+def _fluid_likeness(copies: npt.NDArray[np.float32]) -> FloatArray:
+    """Return the likeness to a joint full of fluid: a wide line clearly brighter than the marrow on both sides.
+
+    A process seen edge on is a wide bright line between dark ones too, but no brighter than its neighbours.
+    """
+    line, flank_out, flank_in, marrow_out, marrow_in = copies
+    over_marrow = line - np.maximum(marrow_out, marrow_in)
+    over_flanks = line - np.maximum(flank_out, flank_in)
+    return np.asarray(np.clip(2.0 * np.minimum(over_marrow, 0.5 * over_flanks), -0.5, 1.0), dtype=np.float64)
 
 
 def _padded(count: int) -> int:
@@ -83,10 +102,7 @@ def _transfer(rows: int, columns: int) -> ComplexArray:
     back = np.asarray(2.0 * np.pi * np.fft.fftfreq(rows, PIXEL_MM)[:, None], dtype=np.float64)
     out = np.asarray(2.0 * np.pi * np.fft.rfftfreq(columns, PIXEL_MM)[None, :], dtype=np.float64)
     angles = np.deg2rad(FIRST_DIRECTION_DEG + DIRECTION_STEP_DEG * np.arange(DIRECTION_COUNT))
-    responses = [
-        [_response(angle, back, out, *copy) for copy in zip(OFFSETS_MM, ACROSS_SMOOTHING_MM, strict=True)]
-        for angle in angles
-    ]
+    responses = [[_response(angle, back, out, *copy) for copy in (*NARROW, *WIDE)] for angle in angles]
     return np.asarray(responses, dtype=np.complex64)
 
 
