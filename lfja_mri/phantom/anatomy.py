@@ -8,7 +8,7 @@ from enum import Enum
 
 import numpy as np
 
-from lfja_mri.model import ImageArray
+from lfja_mri.model import FloatArray, ImageArray
 from lfja_mri.phantom.body import build_curves, paint_body, world_noise
 from lfja_mri.phantom.bones import paint_bones
 from lfja_mri.phantom.canal import paint_canal, paint_sleeve
@@ -22,6 +22,7 @@ from lfja_mri.phantom.truth import JointTruth, judge_joint
 
 BLOCK_LOW_MM = np.array([-100.0, -105.0, -72.0])
 BLOCK_HIGH_MM = np.array([100.0, 112.0, 55.0])
+IMAGED_MARGIN_MM = 9.0  # motion, bend and half a slice
 FINE_LOW_MM = np.array([-37.0, -36.0, -22.0])
 FINE_HIGH_MM = np.array([37.0, 22.0, 22.0])
 
@@ -49,8 +50,13 @@ def build_tissue_map(
     detail: Detail,
     *,
     confounders: float,
+    imaged_lps_mm: FloatArray,
 ) -> TissueMap:
-    """Paint a person and judge every graded joint."""
+    """Paint a person and judge every graded joint.
+
+    `imaged_lps_mm`, shape (N, 3), are the corners of everything that will be imaged: the coarse lattice is cut to
+    them.
+    """
     coarse_mm, fine_mm = detail.value
     curves = build_curves(person)
     fluid = {key: finding.fluid_width_mm for key, finding in findings.items()}
@@ -83,6 +89,8 @@ def build_tissue_map(
     middle = 0.5 * (low + high)
     block_low = np.array([middle[0], middle[1], low[2]]) + BLOCK_LOW_MM
     block_high = np.array([middle[0], middle[1], high[2]]) + BLOCK_HIGH_MM
+    block_low = np.maximum(block_low, imaged_lps_mm.min(axis=0) - IMAGED_MARGIN_MM)
+    block_high = np.minimum(block_high, imaged_lps_mm.max(axis=0) + IMAGED_MARGIN_MM)
     coarse = Lattice.between(block_low, block_high, coarse_mm)
     grain = painted(coarse)
     return TissueMap((coarse, *fine), (grain, *grains), tuple(truths))

@@ -103,16 +103,25 @@ def generate_study(
     )
 
 
-def generate_pair(recipe: Recipe, seed: int, out: Path) -> tuple[PhantomStudy, PhantomStudy]:
+def generate_pair(
+    recipe: Recipe, seed: int, out: Path, *, detail: Detail = Detail.FULL
+) -> tuple[PhantomStudy, PhantomStudy]:
     """Write a person's baseline and follow-up into `out/baseline` and `out/follow_up`."""
     return (
-        generate_study(recipe, seed, out / BASELINE, visit=BASELINE),
-        generate_study(recipe, seed, out / FOLLOW_UP, visit=FOLLOW_UP),
+        generate_study(recipe, seed, out / BASELINE, visit=BASELINE, detail=detail),
+        generate_study(recipe, seed, out / FOLLOW_UP, visit=FOLLOW_UP, detail=detail),
     )
 
 
 def generate_cohort(
-    out: Path, recipe: Recipe, seed: int, count: int, jobs: int = 1, *, pairs: bool = False
+    out: Path,
+    recipe: Recipe,
+    seed: int,
+    count: int,
+    jobs: int = 1,
+    *,
+    pairs: bool = False,
+    detail: Detail = Detail.FULL,
 ) -> tuple[PhantomStudy, ...]:
     """Write `count` people from `seed` upwards, each in a folder of its own, and the truth tables at the top.
 
@@ -122,8 +131,10 @@ def generate_cohort(
         Processes at a time; the bytes do not depend on it.
     pairs
         Write a baseline and a follow-up of each person.
+    detail
+        Fineness of the tissue map; `Detail.QUICK` is for tests.
     """
-    task = partial(_person, out, recipe, pairs=pairs)
+    task = partial(_person, out, recipe, pairs=pairs, detail=detail)
     seeds = range(seed, seed + count)
     if jobs > 1 and count > 1:
         with ProcessPoolExecutor(min(jobs, count), mp_context=get_context("spawn")) as pool:
@@ -135,9 +146,11 @@ def generate_cohort(
     return studies
 
 
-def _person(out: Path, recipe: Recipe, seed: int, *, pairs: bool) -> tuple[PhantomStudy, ...]:
+def _person(out: Path, recipe: Recipe, seed: int, *, pairs: bool, detail: Detail) -> tuple[PhantomStudy, ...]:
     folder = out / f"{recipe.name}-{seed:05d}"
-    return generate_pair(recipe, seed, folder) if pairs else (generate_study(recipe, seed, folder),)
+    if pairs:
+        return generate_pair(recipe, seed, folder, detail=detail)
+    return (generate_study(recipe, seed, folder, detail=detail),)
 
 
 def write_truth(out: Path, studies: Sequence[PhantomStudy]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
-from lfja_mri.geometry import grid_affine
+from lfja_mri.geometry import apply, grid_affine
 from lfja_mri.model import FloatArray
 from lfja_mri.phantom.person import Person, stream
 from lfja_mri.phantom.recipe import BaseNumbers, Quality, Range, Recipe
@@ -29,6 +30,13 @@ class StackPlan:
     voxel_to_lps: FloatArray
     shape_zyx: tuple[int, int, int]
     thickness_mm: float
+
+    @property
+    def corners_lps_mm(self) -> FloatArray:
+        """The eight outermost voxel centres, shape (8, 3)."""
+        last = np.array(self.shape_zyx[::-1]) - 1
+        index = np.array(list(product((0, 1), repeat=3))) * last
+        return apply(self.voxel_to_lps, index)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +61,7 @@ class SeriesPlan:
     """One series: sequence, stacks, sharpness, noise, and how the patient has moved since the reference series.
 
     `shift_lps_mm` is added to a point at rest to find it in this series; `bend_mm_per_mm` tilts that shift along z
-    about `bend_centre_z_mm`.
+    about `centre_lps_mm`, the middle of the graded discs.
     """
 
     name: str
@@ -65,7 +73,7 @@ class SeriesPlan:
     quality: Quality
     shift_lps_mm: FloatArray
     bend_mm_per_mm: FloatArray
-    bend_centre_z_mm: float
+    centre_lps_mm: FloatArray
     fat_suppression: FatSuppression
     fat_shift_mm: float
     fat_shift_axis: int
@@ -75,7 +83,7 @@ class SeriesPlan:
     def moved(self, points_lps_mm: FloatArray) -> FloatArray:
         """Where points at rest lie in this series."""
         points = np.asarray(points_lps_mm, dtype=np.float64)
-        rise = points[..., 2:3] - self.bend_centre_z_mm
+        rise = points[..., 2:3] - self.centre_lps_mm[2]
         return points + self.shift_lps_mm + rise * self.bend_mm_per_mm
 
 
@@ -137,7 +145,7 @@ def _plan(
         quality=quality,
         shift_lps_mm=shift,
         bend_mm_per_mm=bend,
-        bend_centre_z_mm=_centre(person)[2],
+        centre_lps_mm=_centre(person),
         fat_suppression=_fat_suppression(person, base, sequence, quality, rng, recipe.confounders),
         fat_shift_mm=float(look.choice([0.0, 0.9])) if sequence.ti_ms is None and not sequence.dixon else 0.0,
         fat_shift_axis=0 if sagittal else 2,

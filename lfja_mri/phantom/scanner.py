@@ -17,6 +17,7 @@ COARSE_PROFILE = ((-0.33, 0.3), (0.0, 0.4), (0.33, 0.3))
 FINE_PROFILE = ((-0.42, 0.14), (-0.21, 0.23), (0.0, 0.26), (0.21, 0.23), (0.42, 0.14))
 OUTSIDE = -1.0
 FWHM_TO_SIGMA = 0.4247
+COIL_BEHIND_DISCS_MM = 85.0
 COIL_DEPTH_MM = 95.0
 SATURATED_MM = 150.0
 
@@ -65,7 +66,7 @@ def acquire(
     stacks = []
     for stack in plan.stacks:
         clean = _sampled(world.lattices, signals, plan, stack)
-        clean = _blurred(clean, stack, plan) * _shading(stack, world.lattices[0], rng)
+        clean = _blurred(clean, stack, plan) * _shading(stack, plan, rng)
         clean = _ghosted(clean, plan)
         stacks.append(_noisy(clean * np.float32(scale), CSF_VALUE * plan.noise_share, rng))
     return tuple(stacks)
@@ -120,7 +121,7 @@ def _series_to_rest(plan: SeriesPlan) -> FloatArray:
     """4x4 map from a place in the series to the same tissue at rest."""
     forward = np.eye(4)
     forward[:3, 2] += plan.bend_mm_per_mm
-    forward[:3, 3] = plan.shift_lps_mm - plan.bend_centre_z_mm * plan.bend_mm_per_mm
+    forward[:3, 3] = plan.shift_lps_mm - plan.centre_lps_mm[2] * plan.bend_mm_per_mm
     return np.asarray(np.linalg.inv(forward))
 
 
@@ -149,7 +150,7 @@ def _blurred(clean: ImageArray, stack: StackPlan, plan: SeriesPlan) -> ImageArra
     return np.asarray(ndimage.gaussian_filter(clean, sigma))
 
 
-def _shading(stack: StackPlan, coarse: Lattice, rng: np.random.Generator) -> ImageArray:
+def _shading(stack: StackPlan, plan: SeriesPlan, rng: np.random.Generator) -> ImageArray:
     """Sensitivity of the coil behind the back: falls towards the front and past the ends; 1 near the spine."""
     planes, rows, columns = stack.shape_zyx
     step = 16
@@ -158,12 +159,10 @@ def _shading(stack: StackPlan, coarse: Lattice, rng: np.random.Generator) -> Ima
     )
     index = np.stack([grid[2], grid[1], grid[0]], axis=-1)
     points = index @ stack.voxel_to_lps[:3, :3].T + stack.voxel_to_lps[:3, 3]
-    back = coarse.high_mm[1] - 25.0
-    depth = np.maximum(back - points[..., 1], 0)
-    middle = 0.5 * (coarse.low_mm + coarse.high_mm)
+    depth = np.maximum(plan.centre_lps_mm[1] + COIL_BEHIND_DISCS_MM - points[..., 1], 0)
     fall = 1.6 / (1 + (depth / COIL_DEPTH_MM) ** 2.2)
     fall *= 0.06 + 0.94 / (1 + np.exp((depth - SATURATED_MM) / 9))
-    fall *= np.exp(-(((points[..., 2] - middle[2]) / 170.0) ** 4))
+    fall *= np.exp(-(((points[..., 2] - plan.centre_lps_mm[2] + 8.0) / 170.0) ** 4))
     fall *= 1 + rng.uniform(-0.08, 0.08) * np.sin(points[..., 0] / 60 + rng.uniform(0, 6))
     small = fall.astype(np.float32)
     zoomed = ndimage.affine_transform(

@@ -179,9 +179,16 @@ def simulate_study(
         variant=variant,
         scoliosis_deg=recipe.scoliosis_deg,
     )
-    tissues = build_tissue_map(person, findings, base, detail, confounders=recipe.confounders)
     names = recipe.series if series is None else tuple(name for name in recipe.series if name in series)
     plans = plan_series(person, recipe, base, names, occasion)
+    tissues = build_tissue_map(
+        person,
+        findings,
+        base,
+        detail,
+        confounders=recipe.confounders,
+        imaged_lps_mm=np.concatenate([stack.corners_lps_mm for plan in plans for stack in plan.stacks]),
+    )
     done = []
     for plan in plans:
         tables = signal_tables(plan.sequence, base.tissues, person.marrow_fat_share)
