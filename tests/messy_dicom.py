@@ -424,6 +424,13 @@ def _blocks_with_pause(folder: Path) -> None:
     write(folder, sets)
 
 
+def _reformat(folder: Path) -> None:
+    kind = ("DERIVED", "SECONDARY", "REFORMATTED", "AVERAGE")
+    write(folder, series(SLAB), prefix="a")
+    made = Slab(orientation=AXIAL, count=5)
+    write(folder, series(made, Header(acquisition=2, image_type=kind)), prefix="b")
+
+
 def _two_studies(folder: Path) -> None:
     write(folder, series(SLAB), prefix="a")
     write(folder, series(SLAB, Header(study="1.2.3.2", series="1.2.3.2.1")), prefix="b")
@@ -580,6 +587,7 @@ CASES: dict[str, Case] = {
     "blocks_with_pause": Case(_blocks_with_pause, 3),
     "two_studies": Case(_two_studies, 2, studies=2),
     "junk_beside": Case(_junk, 1, _codes("not_dicom", "empty_file", "not_mr_image")),
+    "reformat_beside": Case(_reformat, 1, _codes("derived_image")),
     "colour": Case(_edited(_colour), 0, _codes("colour_image"), studies=0),
     "truncated_pixels": Case(_truncated, 0, _codes("truncated_file", "missing_slice")),
     "truncated_header": Case(_truncated_header, 0, _codes("missing_slice")),

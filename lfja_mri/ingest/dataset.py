@@ -14,18 +14,20 @@ import pydicom
 from pydicom import config as pydicom_config
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from lfja_mri.errors import Reason
 from lfja_mri.ingest.scan import NUMBER_TAGS, PIXEL_DATA, TEXT_TAGS, Record
 from lfja_mri.ingest.stored import StoredArray
-from lfja_mri.ingest.values import PARSE_ERRORS, value_of
+from lfja_mri.ingest.values import PARSE_ERRORS
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 META_WORDS = ("TransferSyntaxUID", "MediaStorageSOPClassUID")
 WORDS = tuple(word for word in (*NUMBER_TAGS.values(), *TEXT_TAGS.values()) if word not in META_WORDS)
+PYDICOM_ERRORS = (*PARSE_ERRORS, BytesLengthException, InvalidDicomError)
 GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 TAGS: list[Any] = [tag_for_keyword(word) for word in (*WORDS, *GROUPS, "DirectoryRecordSequence")]
 
@@ -44,11 +46,24 @@ def quiet_reading() -> Iterator[None]:
 
 
 def read_record(stream: BinaryIO) -> Record:
-    """Read a header of any kind."""
+    """Read a header of any kind.
+
+    Raises
+    ------
+    ValueError
+        pydicom cannot read it either.
+    """
     stream.seek(0)
+    try:
+        return _record(stream)
+    except PYDICOM_ERRORS as error:
+        raise ValueError("pydicom cannot read the header") from error
+
+
+def _record(stream: BinaryIO) -> Record:
     with quiet_reading():
         dataset = read_dataset(stream, tags=TAGS)
-        values = {word: value_of(dataset, word) for word in WORDS}
+        values = {word: _value(dataset, word) for word in WORDS}
         fields = {word: value for word, value in values.items() if value is not None and value != ""}
         meta = getattr(dataset, "file_meta", Dataset())
         fields |= {word: str(value) for word in META_WORDS if (value := meta.get(word))}
@@ -66,7 +81,7 @@ def decoder(stream: BinaryIO) -> Callable[[int | None], StoredArray | Reason]:
     try:
         with quiet_reading():
             dataset = _with_syntax(read_dataset(stream))
-    except PARSE_ERRORS:
+    except PYDICOM_ERRORS:
         return lambda _: Reason.PIXELS_UNREADABLE
     return lambda frame: _decode(dataset, frame)
 
@@ -77,7 +92,7 @@ def _decode(dataset: Dataset, frame: int | None) -> StoredArray | Reason:
             return np.asarray(pixel_array(dataset, raw=True, index=frame))
     except NotImplementedError:
         return Reason.UNSUPPORTED_TRANSFER_SYNTAX
-    except PARSE_ERRORS:
+    except PYDICOM_ERRORS:
         return Reason.PIXELS_UNREADABLE
 
 
@@ -90,6 +105,14 @@ def _with_syntax(dataset: Dataset) -> Dataset:
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
     return dataset
+
+
+def _value(dataset: Dataset, keyword: str) -> Any:
+    """Return a value, or None where it is absent or garbled."""
+    try:
+        return dataset.get(keyword)
+    except PYDICOM_ERRORS:
+        return None
 
 
 def _pixels(dataset: Dataset, stream: BinaryIO, syntax: str) -> tuple[int | None, int | None]:
@@ -107,10 +130,10 @@ def _pixels(dataset: Dataset, stream: BinaryIO, syntax: str) -> tuple[int | None
 
 
 def _frames(dataset: Dataset) -> tuple[tuple[Any, ...], ...] | None:
-    items = value_of(dataset, "PerFrameFunctionalGroupsSequence")
+    items = _value(dataset, "PerFrameFunctionalGroupsSequence")
     if items is None:
         return None
-    shared = value_of(dataset, "SharedFunctionalGroupsSequence") or []
+    shared = _value(dataset, "SharedFunctionalGroupsSequence") or []
     common = macros(shared[0]) if shared else []
     return tuple((*macros(item), *common) for item in items)
 

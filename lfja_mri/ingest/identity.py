@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from lfja_mri.ingest.files import Source, open_each
-from lfja_mri.ingest.values import PARSE_ERRORS
 
 HASH_LENGTH = 10
 BLOCK_BYTES = 1 << 20
@@ -49,15 +48,16 @@ def subject_key(study_key: str, sources: Iterable[Source], salt: bytes | None) -
 
 
 def _patient_number(sources: Iterable[Source]) -> str:
-    import pydicom
+    from lfja_mri.ingest.dataset import PYDICOM_ERRORS, quiet_reading, read_dataset
 
     for _, stream in open_each(sources):
         if stream is None:
             continue
         try:
-            header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=["PatientID"])
-            number = str(header.get("PatientID", "")).strip()
-        except PARSE_ERRORS:
+            with quiet_reading():
+                header = read_dataset(stream, tags=["PatientID"])
+                number = str(header.get("PatientID", "")).strip()
+        except PYDICOM_ERRORS:
             continue
         if number:
             return number

@@ -21,6 +21,23 @@ from lfja_mri.ingest.runs import Run, StackError, even_affine, run_of
 from lfja_mri.ingest.splitting import split_group
 from lfja_mri.model import FloatArray, Plane, Rejection
 
+DERIVED_KINDS = frozenset(
+    {
+        *(
+            "MPR",
+            "MPR_THICK",
+            "REFORMATTED",
+            "CURVED",
+            "MIP",
+            "MINIP",
+            "MAX_IP",
+            "MIN_IP",
+            "PROJECTION IMAGE",
+        ),
+        *("SCREEN SAVE", "SUBTRACT", "SUBTRACTION", "ADC", "TRACEW", "FA", "T1 MAP", "T2 MAP", "T2_STAR MAP"),
+    }
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Stack:
@@ -79,7 +96,9 @@ def stacks_of_series(
     """
     unique, rejections = _without_copies(planes)
     made: list[tuple[Run, FloatArray, tuple[str, ...]]] = []
-    for group in _groups(unique, settings):
+    acquired, derived = _without_derived(unique, series)
+    rejections += derived
+    for group in _groups(acquired, settings):
         for run, notes in split_group(group, settings):
             try:
                 made.append((run, even_affine(run, settings), notes))
@@ -126,6 +145,17 @@ def _without_copies(planes: Iterable[PlaneHeader]) -> tuple[list[PlaneHeader], l
         else:
             kept[identity if plane.sop_uid else (plane.source.number, plane.frame)] = plane
     return list(kept.values()), rejections
+
+
+def _without_derived(planes: Sequence[PlaneHeader], series: str) -> tuple[list[PlaneHeader], list[Rejection]]:
+    """Leave out images computed from others: reformats, projections, maps, screen copies."""
+    derived = [plane for plane in planes if DERIVED_KINDS & set(plane.facts.image_type)]
+    kept = [plane for plane in planes if not DERIVED_KINDS & set(plane.facts.image_type)]
+    if not derived:
+        return kept, []
+    numbers = _ranges([plane.source.number for plane in derived])
+    detail = f"{len(derived)} images computed from others"
+    return kept, [Rejection(f"series {series}, {numbers}", Reason.DERIVED_IMAGE, detail)]
 
 
 def _groups(planes: Sequence[PlaneHeader], settings: IngestSettings) -> list[Run]:
