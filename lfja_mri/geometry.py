@@ -7,11 +7,12 @@ Vocabulary: a *point* is an LPS position in mm, shape (..., 3); a *voxel* index 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from lfja_mri.model import FloatArray, ImageArray, Plane, Volume
 
 
-def apply(affine: FloatArray, points: FloatArray) -> FloatArray:
+def apply(affine: FloatArray, points: npt.ArrayLike) -> FloatArray:
     """Map points, shape (..., 3), through a 4x4 affine."""
     return np.asarray(points, dtype=np.float64) @ affine[:3, :3].T + affine[:3, 3]
 

@@ -5,6 +5,7 @@ Every step is a function from nouns of `model.py` to nouns of `model.py`; no ste
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from lfja_mri.facets import place_joints
 from lfja_mri.grading import ItemSheet, RuleTable, judge, judge_items, load_items, load_rules, measure_joint
 from lfja_mri.ingest import Study, read_study
 from lfja_mri.levels import locate
+from lfja_mri.levels.masks import levels_from_masks, nifti_files
+from lfja_mri.levels.schemes import MaskScheme
 from lfja_mri.model import (
     STANDARD_LEVELS,
     AbsentJoint,
@@ -32,6 +35,20 @@ from lfja_mri.model import (
 
 
 @dataclass(frozen=True)
+class MaskSource:
+    """Spine masks of another tool: where they lie, and whose labels they carry."""
+
+    path: Path
+    scheme: MaskScheme
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the mask files, whatever their names."""
+        digests = sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in nifti_files(self.path))
+        return hashlib.sha256("".join((self.scheme.value, *digests)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
 class Road:
     """How to look and how to judge: everything that decides a result besides the images."""
 
@@ -39,6 +56,7 @@ class Road:
     rules: RuleTable
     items: ItemSheet
     lowest_level: Level | None = None
+    masks: MaskSource | None = None
 
 
 @dataclass
@@ -55,9 +73,14 @@ class Stopwatch:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
-def prepare(config: Path | None = None, rules: Path | None = None, lowest_level: Level | None = None) -> Road:
+def prepare(
+    config: Path | None = None,
+    rules: Path | None = None,
+    lowest_level: Level | None = None,
+    masks: MaskSource | None = None,
+) -> Road:
     """Read the settings and rules; a user's files override the packaged ones."""
-    return Road(load_pipeline_settings(config), load_rules(rules), load_items(), lowest_level)
+    return Road(load_pipeline_settings(config), load_rules(rules), load_items(), lowest_level, masks)
 
 
 def grade_study(study: Study, road: Road) -> StudyResult:
@@ -91,7 +114,9 @@ def grade_images(images: StudyImages, road: Road, stopwatch: Stopwatch | None = 
 
 
 def locate_levels(images: StudyImages, road: Road) -> LevelMap:
-    """Find and name the lumbar levels."""
+    """Find and name the lumbar levels, or take them from another tool's masks."""
+    if road.masks is not None:
+        return levels_from_masks(road.masks.path, road.masks.scheme, road.settings.levels, images.images)
     return locate(images, road.settings.levels, lowest_level=road.lowest_level)
 
 

@@ -23,7 +23,7 @@ def test_a_misspelt_section_names_the_nearest(tmp_path):
 def test_what_is_not_toml_names_the_file(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("[facets\n")
-    with pytest.raises(ConfigurationError, match="mine.toml is not valid TOML"):
+    with pytest.raises(ConfigurationError, match=r"mine\.toml is not valid TOML"):
         load_pipeline_settings(path)
 
 

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lfja_mri.errors import UsageError
 from lfja_mri.model import Level
+
+if TYPE_CHECKING:
+    from lfja_mri.pipeline import MaskSource
+
+
+class MaskScheme(StrEnum):
+    """Whose labels a mask carries; the levels stage knows them by the same names."""
+
+    AUTO = "auto"
+    SPINEPS = "spineps"
+    TOTALSPINESEG = "totalspineseg"
+    TOTALSEGMENTATOR = "totalsegmentator"
+    SPIDER = "spider"
 
 
 class LowestLevel(StrEnum):
@@ -36,7 +49,10 @@ Config = Annotated[Path | None, typer.Option(help="Settings (TOML) that override
 Rules = Annotated[Path | None, typer.Option(help="Grading rules (TOML) instead of Czervionke-Fenton.")]
 Lowest = Annotated[LowestLevel | None, typer.Option(help="Name the lowest lumbar vertebra yourself.")]
 Masks = Annotated[Path | None, typer.Option(help="Spine masks of another tool, file or folder.")]
-Scheme = Annotated[str, typer.Option(help="Whose labels the masks carry; auto only where that is certain.")]
+Scheme = Annotated[
+    MaskScheme,
+    typer.Option("--mask-scheme", help="Whose labels the masks carry; auto only where that is certain."),
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit 8 if any joint is not graded or a level name is assumed.")
 ]
@@ -67,3 +83,13 @@ def secret(salt_file: Path | None) -> bytes | None:
         return salt_file.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read the salt file: {error.strerror}") from error
+
+
+def mask_source(masks: Path | None, scheme: MaskScheme) -> MaskSource | None:
+    """Return where another tool's masks lie and whose labels they carry."""
+    if masks is None:
+        return None
+    from lfja_mri.levels import schemes
+    from lfja_mri.pipeline import MaskSource
+
+    return MaskSource(masks, schemes.MaskScheme(scheme.value))

@@ -16,6 +16,8 @@ from lfja_mri.app.options import (
     Inputs,
     Jobs,
     Lowest,
+    Masks,
+    MaskScheme,
     OneInput,
     Out,
     OutFile,
@@ -25,9 +27,11 @@ from lfja_mri.app.options import (
     Rules,
     Salt,
     Scheduler,
+    Scheme,
     Strict,
     Timeout,
     level_above_sacrum,
+    mask_source,
     secret,
 )
 from lfja_mri.app.root import app
@@ -40,6 +44,8 @@ def grade(
     out: Out,
     config: Config = None,
     rules: Rules = None,
+    masks: Masks = None,
+    mask_scheme: Scheme = MaskScheme.AUTO,
     lowest_level: Lowest = None,
     jobs: Jobs = None,
     timeout: Timeout = None,
@@ -62,7 +68,7 @@ def grade(
     from lfja_mri.pipeline import prepare
 
     options = RunOptions(jobs, timeout, force, Extras(pictures, report), secret(salt_file), scheduler)
-    road = prepare(config, rules, level_above_sacrum(lowest_level))
+    road = prepare(config, rules, level_above_sacrum(lowest_level), mask_source(masks, mask_scheme))
     with progress_display(quiet=quiet) as progress:
         done = grade_inputs(inputs, out, road, options, progress)
     if not quiet:
@@ -114,6 +120,8 @@ def locate(
     out: OutFile,
     mask_out: Annotated[Path | None, typer.Option(help="Also write the localiser's labels as NIfTI.")] = None,
     config: Config = None,
+    masks: Masks = None,
+    mask_scheme: Scheme = MaskScheme.AUTO,
     lowest_level: Lowest = None,
 ) -> None:
     """Find and name the lumbar levels only."""
@@ -122,7 +130,7 @@ def locate(
     from lfja_mri.single import read_one_study, write_tissue_labels
     from lfja_mri.tables import deliver, to_csv
 
-    road = prepare(config, lowest_level=level_above_sacrum(lowest_level))
+    road = prepare(config, None, level_above_sacrum(lowest_level), mask_source(masks, mask_scheme))
     images = read_one_study(study, road.settings.ingest)
     level_map = locate_levels(images, road)
     deliver(to_csv(LEVELS_COLUMNS, level_rows(level_map)), out)
@@ -131,11 +139,18 @@ def locate(
 
 
 @app.command(epilog="Example: lfja-mri segment study_folder --out joints")
-def segment(study: OneInput, out: Out, config: Config = None, lowest_level: Lowest = None) -> None:
+def segment(
+    study: OneInput,
+    out: Out,
+    config: Config = None,
+    masks: Masks = None,
+    mask_scheme: Scheme = MaskScheme.AUTO,
+    lowest_level: Lowest = None,
+) -> None:
     """Place the joint regions only: a label map, joints.csv and pictures."""
     from lfja_mri.outputs import write_segmentation
     from lfja_mri.pipeline import prepare, segment_images
     from lfja_mri.single import read_one_study
 
-    road = prepare(config, lowest_level=level_above_sacrum(lowest_level))
+    road = prepare(config, None, level_above_sacrum(lowest_level), mask_source(masks, mask_scheme))
     write_segmentation(segment_images(read_one_study(study, road.settings.ingest), road), out)

@@ -187,6 +187,7 @@ def _task(study: Study, visit: Visit, out: Path, road: Road, options: RunOptions
         "rules": road.rules.digest,
         "items": digest(road.items),
         "lowest_level": road.lowest_level,
+        "masks": road.masks and road.masks.digest,
         "visit": [visit.subject, visit.visit],
         "extras": asdict(options.extras),
         "tool_version": __version__,

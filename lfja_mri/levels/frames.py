@@ -9,7 +9,7 @@ import numpy as np
 
 from lfja_mri.config import LevelsSettings
 from lfja_mri.geometry import perpendicular, unit
-from lfja_mri.levels.sequence import ANTERIOR_LPS
+from lfja_mri.levels.candidates import ANTERIOR_LPS
 from lfja_mri.model import Axes, BoolArray, FloatArray
 
 LEFT_LPS = np.array([1.0, 0.0, 0.0])

@@ -10,9 +10,9 @@ from lfja_mri.config import LevelsSettings
 from lfja_mri.errors import GeometryError, LevelsError, Reason
 from lfja_mri.geometry import apply
 from lfja_mri.levels.frames import DiscFrame, disc_frame, with_lateral_extent
-from lfja_mri.levels.network import Segmentation, segment
+from lfja_mri.levels.network import Segmentation, read_share, segment
 from lfja_mri.levels.numbering import Naming, name_discs
-from lfja_mri.levels.sequence import Chain, find_chain, read_share
+from lfja_mri.levels.sequence import Chain, find_chain
 from lfja_mri.model import (
     Disc,
     FloatArray,
@@ -147,11 +147,11 @@ def tissue_labels(image: Image, field: Segmentation) -> TissueLabels:
     codes = np.array([TISSUE_OF_CLASS[name].code for name in field.classes], dtype=np.uint8)
     labels = codes[np.argmax(field.shares, axis=0)]
     shape = image.volume.values_zyx.shape
-    to_field = np.linalg.inv(field.voxel_to_lps) @ image.volume.voxel_to_lps
+    to_field = field.lps_to_voxel @ image.volume.voxel_to_lps
     out = np.zeros(shape, np.uint8)
     columns, rows = np.meshgrid(np.arange(shape[2]), np.arange(shape[1]))
     for plane in range(shape[0]):
-        points = np.stack([columns, rows, np.full_like(columns, plane)], axis=-1)
+        points = np.stack([columns, rows, np.full_like(columns, plane)], axis=-1).astype(np.float64)
         out[plane] = _nearest(labels, apply(to_field, points))
     return TissueLabels(image.key, out)
 

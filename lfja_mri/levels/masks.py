@@ -5,7 +5,8 @@ A mask is turned into points in LPS mm at once, so the order and direction of it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from scipy import ndimage
 from lfja_mri.config import LevelsSettings
 from lfja_mri.errors import LevelsError, Reason
 from lfja_mri.geometry import apply, lps_to_ras, unit
+from lfja_mri.levels.canal import CanalLine, line_through
 from lfja_mri.levels.frames import disc_frame
 from lfja_mri.levels.schemes import (
     SPINEPS_CANAL,
@@ -27,7 +29,6 @@ from lfja_mri.levels.schemes import (
     MaskScheme,
     level_below,
 )
-from lfja_mri.levels.sequence import CanalLine, line_through
 from lfja_mri.model import (
     Disc,
     FloatArray,
@@ -53,7 +54,9 @@ class Mask:
 
     def points(self, *wanted: int) -> FloatArray:
         """LPS mm of the voxels that carry one of the labels, shape (N, 3)."""
-        return np.asarray(apply(self.voxel_to_lps, np.argwhere(np.isin(self.labels, wanted))))
+        return np.asarray(
+            apply(self.voxel_to_lps, np.argwhere(np.isin(self.labels, wanted)).astype(np.float64))
+        )
 
     @property
     def voxel_mm3(self) -> float:
@@ -154,7 +157,7 @@ def nifti_files(path: Path) -> list[Path]:
 def read_mask(path: Path) -> Mask:
     """Read one label map."""
     try:
-        image = nib.load(path)
+        image = nib.Nifti1Image.from_filename(path)
         values = np.asarray(image.dataobj)
     except (nib.filebasedimages.ImageFileError, OSError, EOFError, ValueError) as error:
         raise LevelsError("a mask given with --masks is not a readable NIfTI file") from error
@@ -237,7 +240,7 @@ def disc_clouds(mask: Mask, table: LabelTable) -> dict[Level, FloatArray]:
     """Points of every lumbar disc, cranial first: from disc labels, else from the gap between bodies."""
     present = set(np.unique(mask.labels).tolist())
     lowest = max((n for n in table.vertebrae if table.vertebrae[n] in present), default=5)
-    lowest = lowest if lowest in {4, 5, 6} and _sacrum_below(mask, table, present) else max(lowest, 5)
+    lowest = lowest if lowest in {4, 5, 6} and _sacrum_below(table, present) else max(lowest, 5)
     out: dict[Level, FloatArray] = {}
     for n in range(1, lowest + 1):
         points = _disc_points(mask, table, n, lowest, present)
@@ -246,7 +249,7 @@ def disc_clouds(mask: Mask, table: LabelTable) -> dict[Level, FloatArray]:
     return out
 
 
-def _sacrum_below(mask: Mask, table: LabelTable, present: set[int]) -> bool:
+def _sacrum_below(table: LabelTable, present: set[int]) -> bool:
     """Tell whether the count down to the sacrum can be trusted: the sacrum or its disc is labelled."""
     return bool(present & {*table.sacrum, table.lowest_disc or -1}) or not table.sacrum
 
@@ -372,7 +375,7 @@ def check_sides(masks: MaskSet) -> None:
 def check_order(discs: Sequence[Disc], settings: LevelsSettings) -> None:
     """Refuse discs that are out of order along the body, too close, too far apart or of impossible size."""
     low, high = settings.pitch_mm
-    for upper, lower in zip(discs[:-1], discs[1:], strict=True):
+    for upper, lower in itertools.pairwise(discs):
         step = float(np.linalg.norm(upper.centre_lps_mm - lower.centre_lps_mm))
         if upper.centre_lps_mm[2] <= lower.centre_lps_mm[2]:
             raise _implausible(f"{upper.level.value} lies below {lower.level.value}")
@@ -395,7 +398,11 @@ def carry(masks: MaskSet, table: LabelTable, image: Image) -> TissueLabels:
     out = np.zeros(shape, np.uint8)
     columns, rows = np.meshgrid(np.arange(shape[2]), np.arange(shape[1]))
     for plane in range(shape[0]):
-        index = np.rint(apply(to_mask, np.stack([columns, rows, np.full_like(columns, plane)], axis=-1)))
+        index = np.rint(
+            apply(
+                to_mask, np.stack([columns, rows, np.full_like(columns, plane)], axis=-1).astype(np.float64)
+            )
+        )
         inside = np.all((index >= 0) & (index < codes.shape), axis=-1)
         whole = np.where(inside[..., None], index, 0).astype(np.int64)
         out[plane] = np.where(inside, codes[whole[..., 0], whole[..., 1], whole[..., 2]], 0)
@@ -410,8 +417,8 @@ def tissue_codes(masks: MaskSet, table: LabelTable) -> npt.NDArray[np.uint8]:
     codes[np.isin(labels, list(table.vertebrae.values()))] = SpineTissue.VERTEBRA.code
     codes[np.isin(labels, table.sacrum)] = SpineTissue.SACRUM.code
     codes[np.isin(labels, discs)] = SpineTissue.DISC.code
-    canal: Callable[[], npt.NDArray[np.bool_]] = lambda: np.isin(labels, table.canal)
-    codes[canal() if masks.parts is None else np.isin(masks.parts.labels, SPINEPS_CANAL)] = (
-        SpineTissue.CANAL.code
-    )
+    in_canal = np.isin(labels, table.canal)
+    if masks.parts is not None:
+        in_canal = np.isin(masks.parts.labels, SPINEPS_CANAL)
+    codes[in_canal] = SpineTissue.CANAL.code
     return codes

@@ -19,12 +19,13 @@ from scipy import ndimage
 
 from lfja_mri.errors import GeometryError, LevelsError, Reason
 from lfja_mri.geometry import apply, perpendicular, unit
-from lfja_mri.model import FloatArray, ImageArray, Volume
+from lfja_mri.model import BoolArray, FloatArray, ImageArray, Volume
 
 POSTERIOR_LPS = np.array([0.0, 1.0, 0.0])
 CAUDAL_LPS = np.array([0.0, 0.0, -1.0])
 WEIGHTS = "spine_unet.onnx"
 SLICES_PER_RUN = 4
+SEGMENT_CLASSES = ("body", "s1", "s2")  # what lies between discs
 WIDEST_PIXEL_MM = 3.0
 BLUR_MM = 0.45  # the training images were averaged over three pixels of 0.47 mm before they were resampled
 
@@ -50,6 +51,11 @@ class Segmentation:
     def share(self, name: str) -> ImageArray:
         """Probability of one class, shape (planes, rows, columns)."""
         return self.shares[self.classes.index(name)]
+
+    @property
+    def lps_to_voxel(self) -> FloatArray:
+        """4x4 map from LPS mm to (column, row, plane)."""
+        return np.asarray(np.linalg.inv(self.voxel_to_lps), dtype=np.float64)
 
     @property
     def voxel_mm3(self) -> float:
@@ -222,3 +228,26 @@ def _probabilities(weights: Weights, slices: ImageArray) -> ImageArray:
     power = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares = power / power.sum(axis=1, keepdims=True)
     return np.ascontiguousarray(np.moveaxis(shares, 1, 0), dtype=np.float32)
+
+
+def read_share(field: Segmentation, name: str, points_lps_mm: FloatArray) -> FloatArray:
+    """Probability of a class at LPS points (N, 3); zero outside."""
+    index = apply(field.lps_to_voxel, points_lps_mm)[:, ::-1].T
+    return np.asarray(ndimage.map_coordinates(field.share(name), index, order=1, mode="constant", cval=0.0))
+
+
+def inside_share(field: Segmentation, points_lps_mm: FloatArray) -> float:
+    """Share of LPS points that lie inside the canonical grid's planes and pixels."""
+    index = apply(field.lps_to_voxel, points_lps_mm)
+    shape = np.array(field.shares.shape[:0:-1])
+    return float(np.mean(np.all((index >= -0.5) & (index <= shape - 0.5), axis=1)))
+
+
+def largest_part(mask: BoolArray) -> BoolArray:
+    """Largest connected part of a mask."""
+    labels, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return np.asarray(labels == int(np.argmax(sizes)))

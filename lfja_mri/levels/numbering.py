@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lfja_mri.config import LevelsSettings
-from lfja_mri.levels.sequence import Candidate, Chain
+from lfja_mri.levels.candidates import Candidate
+from lfja_mri.levels.sequence import Chain
 from lfja_mri.model import (
     LEVELS_WITH_L6,
     LEVELS_WITHOUT_L5,
@@ -96,7 +97,7 @@ def name_discs(chain: Chain, settings: LevelsSettings, lowest_level: Level | Non
     sacral = int(np.argmax(scores))
     certainty = certainty_of(scores, settings)
     seen = sacrum_seen(chain, sacral, settings)
-    names = NAMES_BY_LOWEST[lowest_level] if lowest_level in NAMES_BY_LOWEST else STANDARD_LEVELS
+    names = NAMES_BY_LOWEST.get(lowest_level or Level.L5_S1, STANDARD_LEVELS)
     if not seen:
         sacral, certainty = len(chain.discs) - 1, min(certainty, settings.assumed_confidence)
     basis = NumberingBasis.SACRUM if seen else NumberingBasis.ASSUMED

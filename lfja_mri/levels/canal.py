@@ -1,0 +1,91 @@
+"""The centre line of the spinal canal, from tissue probabilities; in LPS mm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from lfja_mri.geometry import apply
+from lfja_mri.levels.network import SEGMENT_CLASSES, Segmentation
+from lfja_mri.model import FloatArray
+
+LEAST_CANAL_SHARE = 0.3
+LEAST_CANAL_MM3_PER_ROW = 60.0
+LEAST_ROWS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class CanalLine:
+    """Centre line of the canal, cranial first: points (N, 3) and unit tangents towards the head."""
+
+    points_lps_mm: FloatArray
+    tangents: FloatArray
+
+    def nearest(self, point_lps_mm: FloatArray) -> int:
+        """Index of the nearest point of the line, seen in the sagittal plane."""
+        away = self.points_lps_mm[:, 1:] - point_lps_mm[1:]
+        return int(np.argmin((away**2).sum(axis=1)))
+
+
+def canal_line(field: Segmentation, smooth_mm: float = 6.0) -> CanalLine | None:
+    """Centre line of the canal: the best continuous path down the rows; None where hardly any canal is seen."""
+    share = field.share("canal") * (field.share("canal") > LEAST_CANAL_SHARE)
+    profile = share.sum(axis=0) * (0.1 + bone_in_front(field))
+    pixel_mm = float(np.linalg.norm(field.voxel_to_lps[:3, 1]))
+    columns = best_path(ndimage.gaussian_filter(profile, [0, 3.0 / pixel_mm]))
+    near = np.abs(np.arange(profile.shape[1])[None, :] - columns[:, None]) <= 12.0 / pixel_mm
+    kept = share * near
+    mass = kept.sum(axis=(0, 2))
+    rows = np.flatnonzero(mass * field.voxel_mm3 > LEAST_CANAL_MM3_PER_ROW)
+    if rows.size < LEAST_ROWS:
+        return None
+    planes = np.einsum("zyx,z->y", kept, np.arange(share.shape[0]))[rows] / mass[rows]
+    across = np.einsum("zyx,x->y", kept, np.arange(share.shape[2]))[rows] / mass[rows]
+    every = np.arange(rows[0], rows[-1] + 1)
+    sigma = smooth_mm / pixel_mm
+    index = np.stack(
+        [
+            ndimage.gaussian_filter1d(np.interp(every, rows, across), sigma, mode="nearest"),
+            every.astype(np.float64),
+            ndimage.gaussian_filter1d(np.interp(every, rows, planes), 2 * sigma, mode="nearest"),
+        ],
+        axis=1,
+    )
+    return line_through(apply(field.voxel_to_lps, index))
+
+
+def bone_in_front(field: Segmentation) -> FloatArray:
+    """How much of the 10 to 45 mm in front of each pixel is body, disc or sacrum: 0-1, shape (rows, columns)."""
+    bone = np.max([field.share(name) for name in (*SEGMENT_CLASSES, "disc")], axis=0).max(axis=0)
+    pixel_mm = float(np.linalg.norm(field.voxel_to_lps[:3, 0]))
+    near, far = round(10 / pixel_mm), round(45 / pixel_mm)
+    total = np.cumsum(np.pad(bone, ((0, 0), (far, 0))), axis=1)
+    width = bone.shape[1]
+    return np.asarray((total[:, far - near : far - near + width] - total[:, :width]) / (far - near))
+
+
+def best_path(profile: FloatArray, reach: int = 2) -> npt.NDArray[np.int64]:
+    """Column per row of the path with the largest sum that moves at most `reach` columns a row."""
+    best = np.array(profile, dtype=np.float64)
+    step = np.zeros(profile.shape, dtype=np.int64)
+    moves = range(-reach, reach + 1)
+    for row in range(1, len(best)):
+        padded = np.pad(best[row - 1], reach, constant_values=-np.inf)
+        choices = np.stack([padded[reach + m : reach + m + best.shape[1]] - 0.05 * abs(m) for m in moves])
+        step[row] = np.argmax(choices, axis=0) - reach
+        best[row] += choices.max(axis=0)
+    path = np.zeros(len(best), dtype=np.int64)
+    path[-1] = int(np.argmax(best[-1]))
+    for row in range(len(best) - 1, 0, -1):
+        path[row - 1] = path[row] + step[row, path[row]]
+    return path
+
+
+def line_through(points_lps_mm: FloatArray) -> CanalLine:
+    """Line with tangents, from points that run from the head down."""
+    steps = np.gradient(points_lps_mm, axis=0)
+    tangents = -steps / np.linalg.norm(steps, axis=1, keepdims=True)
+    return CanalLine(points_lps_mm, tangents)
