@@ -4,6 +4,6 @@ Heavy imports stay inside the commands, so that `--help` is quick.
 """
 
 from lfja_mri.app.root import app, main  # isort: skip
-from lfja_mri.app import studies, changes, archives, tools  # isort: skip - the order of --help
+from lfja_mri.app import studies, changes, archives, exports, tools  # isort: skip - the order of --help
 
-__all__ = ["app", "archives", "changes", "main", "studies", "tools"]
+__all__ = ["app", "archives", "changes", "exports", "main", "studies", "tools"]

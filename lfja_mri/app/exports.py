@@ -1,0 +1,75 @@
+"""Commands that hand results to other people's tools: export, worksheet, unblind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lfja_mri.app.display import messages
+from lfja_mri.app.options import Config, Inputs, Out, OutFile, Rules, Salt, secret
+from lfja_mri.app.root import app
+from lfja_mri.errors import UsageError
+
+
+@app.command(epilog="Example: lfja-mri export study_folder --out objects --dicom")
+def export(
+    inputs: Inputs,
+    out: Out,
+    config: Config = None,
+    rules: Rules = None,
+    salt_file: Salt = None,
+    *,
+    dicom: Annotated[
+        bool, typer.Option("--dicom", help="Segmentation and structured report (needs [dicom]).")
+    ] = False,
+    bids: Annotated[bool, typer.Option("--bids", help="Label map under BIDS-derivative names.")] = False,
+) -> None:
+    """Write graded studies for a PACS or as BIDS derivatives; DICOM objects carry the patient's identity."""
+    from lfja_mri.exports import export_bids, export_dicom
+    from lfja_mri.pipeline import prepare
+
+    if not dicom and not bids:
+        raise UsageError("nothing to write: choose --dicom, --bids or both")
+    road = prepare(config, rules)
+    if dicom:
+        messages.print(f"{export_dicom(inputs, out, road)} studies written as DICOM into {out}")
+    if bids:
+        messages.print(
+            f"{export_bids(inputs, out, road, secret(salt_file))} studies written as BIDS into {out}"
+        )
+
+
+@app.command(epilog="Example: lfja-mri worksheet trial_folder --out reading --seed 7 --repeats 20")
+def worksheet(
+    inputs: Inputs,
+    out: Out,
+    config: Config = None,
+    seed: Annotated[int, typer.Option(help="Decides the order.", min=0)] = 0,
+    repeats: Annotated[
+        int, typer.Option(help="Joints shown twice, to test a reader against themselves.", min=0)
+    ] = 0,
+) -> None:
+    """Write a blinded reading set for human readers, and the key that undoes it."""
+    from lfja_mri.exports import write_worksheet
+    from lfja_mri.pipeline import prepare
+
+    count = write_worksheet(inputs, out, prepare(config), seed, repeats)
+    messages.print(f"{count} studies in {out}/worksheet.html; keep {out}/key.csv from the readers")
+
+
+@app.command(epilog="Example: lfja-mri unblind filled.csv reading/key.csv --out reader.csv")
+def unblind(
+    sheet: Annotated[Path, typer.Argument(help="A filled worksheet (CSV).")],
+    key: Annotated[Path, typer.Argument(help="key.csv of the same set.")],
+    out: OutFile = Path("-"),
+    reading: Annotated[int, typer.Option(help="1 for first readings, 2 for the repeats.", min=1, max=2)] = 1,
+) -> None:
+    """Join a filled worksheet with its key into the table that agree reads."""
+    from lfja_mri.report.worksheet import KEY_COLUMNS, READING_COLUMNS, SHEET_COLUMNS
+    from lfja_mri.report.worksheet import unblind as join
+    from lfja_mri.tables import deliver, read_csv, to_csv
+
+    rows = join(read_csv(sheet, SHEET_COLUMNS[:2]), read_csv(key, KEY_COLUMNS), reading=reading)
+    deliver(to_csv(READING_COLUMNS, rows), out)
