@@ -101,6 +101,17 @@ def test_measured_series_are_shown_first():
     assert cuts.best_view((plain,), Plane.SAGITTAL, joint) is None
 
 
+@pytest.mark.parametrize(("above_mm", "shown"), [(3.0, True), (7.0, True), (12.0, False)])
+def test_a_stack_that_ends_above_the_joint_shows_it_while_it_cuts_it(above_mm, shown):
+    """The joint is 16 mm high: a lowest slice up to 8 mm above its centre still cuts it."""
+    joint = fake.make_joint(*JOINT)
+    planes, pitch_mm = 5, 4.0
+    centre = joint.frame.centre_lps_mm + np.array([0.0, 0.0, above_mm + pitch_mm * (planes - 1) / 2])
+    volume = fake.make_volume(np.eye(3), (2.0, 2.0, pitch_mm), (30, 30, planes), centre)
+    image = Image("s7k1", volume, Role(Plane.AXIAL, Contrast.T2))
+    assert (cuts.best_view((image,), Plane.AXIAL, joint) is image) == shown
+
+
 def test_the_same_study_gives_the_same_bytes():
     first, second = fake.study_result(), fake.study_result()
     assert figures.overview_picture(first) == figures.overview_picture(second)

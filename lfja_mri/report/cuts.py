@@ -210,25 +210,29 @@ def best_view(
     """Choose the image of a plane that shows a joint best, or None where none reaches it.
 
     Measured images (`sources` names their roles or keys) come first, then those that show inflammation, then
-    fluid-sensitive ones, then the one with the nearest slice.
+    fluid-sensitive ones, then the one with the nearest slice. A stack that ends before the joint's centre still shows
+    it where its last slice cuts the joint.
     """
     candidates = []
     for position, image in enumerate(images):
-        point = joint.frame.centre_lps_mm + joint.shift_of(image.key)
-        if plane_of(image) is plane and bool(geometry.contains(image.volume, point)):
-            candidates.append((_preference(image, point, sources), position))
-    return images[min(candidates)[1]] if candidates else None
+        away_mm = _nearest_slice_mm(image, joint.frame.centre_lps_mm + joint.shift_of(image.key))
+        if plane_of(image) is plane and away_mm is not None and away_mm <= joint.frame.height_mm / 2:
+            candidates.append((*_preference(image, sources), away_mm, position))
+    return images[min(candidates)[-1]] if candidates else None
 
 
-def _preference(
-    image: Image, point_lps_mm: FloatArray, sources: Sequence[str]
-) -> tuple[int, int, int, float]:
-    depth = geometry.apply(image.volume.lps_to_voxel, point_lps_mm)[2]
-    off_slice_mm = abs(depth - np.rint(depth)) * image.volume.spacing_mm[2]
+def _nearest_slice_mm(image: Image, point_lps_mm: FloatArray) -> float | None:
+    """Return how far the nearest slice lies from a point, or None where the point is beside the slices."""
+    volume = image.volume
+    index = geometry.apply(volume.lps_to_voxel, point_lps_mm)
+    on_slice = index.copy()
+    on_slice[2] = np.clip(np.rint(index[2]), 0, volume.values_zyx.shape[0] - 1)
+    if not geometry.contains_voxels(volume, on_slice):
+        return None
+    return float(abs(index[2] - on_slice[2]) * volume.spacing_mm[2])
+
+
+def _preference(image: Image, sources: Sequence[str]) -> tuple[bool, bool, bool]:
     contrast = image.role.contrast
-    return (
-        int(str(image.role) not in sources and image.key not in sources),
-        int(not contrast.shows_inflammation),
-        int(not contrast.is_fluid_sensitive),
-        float(off_slice_mm),
-    )
+    measured = str(image.role) in sources or image.key in sources
+    return (not measured, not contrast.shows_inflammation, not contrast.is_fluid_sensitive)

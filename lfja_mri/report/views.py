@@ -23,7 +23,7 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
-class Path:
+class Trace:
     """One outline: its name, colour, and the `d` of an SVG path in picture mm."""
 
     name: str
@@ -70,7 +70,7 @@ class View:
     height_mm: float
     pixels: str
     letters: tuple[str, str]
-    paths: tuple[Path, ...] = ()
+    paths: tuple[Trace, ...] = ()
     marks: tuple[Mark, ...] = ()
 
 
@@ -142,12 +142,12 @@ def joint_view(
     )
 
 
-def _paths(joint: Joint, image: Image, cut: cuts.Cut) -> tuple[Path, ...]:
+def _paths(joint: Joint, image: Image, cut: cuts.Cut) -> tuple[Trace, ...]:
     shift = joint.shift_of(image.key)
     paths = [_zone_path(cut, joint, outline, shift) for outline in palette.OUTLINES]
     if cuts.plane_of(image) is Plane.AXIAL:
         line = _svg_line(cut.to_picture(joint.frame.joint_line_lps_mm + shift))
-        paths.append(Path("joint line", palette.JOINT_LINE_COLOUR, line))
+        paths.append(Trace("joint line", palette.JOINT_LINE_COLOUR, line))
     return tuple(path for path in paths if path.d)
 
 
@@ -208,9 +208,9 @@ def _reference_signals(result: JointResult, image: Image) -> Mapping[str, float]
     return measured.reference
 
 
-def _zone_path(cut: cuts.Cut, joint: Joint, outline: palette.Outline, shift_lps_mm: FloatArray) -> Path:
+def _zone_path(cut: cuts.Cut, joint: Joint, outline: palette.Outline, shift_lps_mm: FloatArray) -> Trace:
     lines = cuts.outlines(cut, joint.zones, outline.zones, shift_lps_mm)
-    return Path(outline.name, outline.colour, " ".join(_svg_line(line) for line in lines))
+    return Trace(outline.name, outline.colour, " ".join(_svg_line(line) for line in lines))
 
 
 def _svg_line(points_mm: FloatArray) -> str:
