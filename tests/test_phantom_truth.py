@@ -5,7 +5,7 @@ import pytest
 
 from lfja_mri.model import Level, Side
 from lfja_mri.phantom.anatomy import FINE_HIGH_MM, FINE_LOW_MM
-from lfja_mri.phantom.body import build_curves, paint_body, world_noise
+from lfja_mri.phantom.body import body_noise, build_curves, paint_body
 from lfja_mri.phantom.bones import paint_bones
 from lfja_mri.phantom.canal import paint_canal, paint_sleeve
 from lfja_mri.phantom.findings import Finding, draw_findings, draw_grades
@@ -25,7 +25,7 @@ def judged(finding: Finding):
     origin = joint.frame.origin
     low, high = origin + FINE_LOW_MM * [0.7, 1, 0.8], origin + FINE_HIGH_MM * [0.7, 0.9, 0.8]
     lattice = Lattice.between(low, high, 0.6)
-    curves, noise = build_curves(person), world_noise(person.seed, "streaks", lattice)
+    curves, noise = build_curves(person), body_noise(person, lattice)
     paint_body(lattice, person, curves, noise)
     paint_sleeve(lattice, person, curves)
     paint_bones(lattice, person, {KEY: finding.fluid_width_mm}, noise)

@@ -9,7 +9,7 @@ from enum import Enum
 import numpy as np
 
 from lfja_mri.model import FloatArray, ImageArray
-from lfja_mri.phantom.body import build_curves, paint_body, world_noise
+from lfja_mri.phantom.body import body_noise, build_curves, paint_body
 from lfja_mri.phantom.bones import paint_bones
 from lfja_mri.phantom.canal import paint_canal, paint_sleeve
 from lfja_mri.phantom.confounders import paint_after_joints, paint_before_joints
@@ -62,7 +62,7 @@ def build_tissue_map(
     fluid = {key: finding.fluid_width_mm for key, finding in findings.items()}
 
     def painted(lattice: Lattice) -> ImageArray:
-        noise = world_noise(person.seed, "streaks", lattice)
+        noise = body_noise(person, lattice)
         paint_body(lattice, person, curves, noise)
         paint_sleeve(lattice, person, curves)
         paint_bones(lattice, person, fluid, noise)

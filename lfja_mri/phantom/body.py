@@ -70,13 +70,13 @@ def build_curves(person: Person) -> Curves:
     )
 
 
-def world_noise(seed: int, purpose: str, lattice: Lattice) -> ImageArray:
-    """Smooth noise with unit spread, the same at the same place on every lattice."""
-    tile = stream(seed, purpose).standard_normal((TILE, TILE, TILE)).astype(np.float32)
+def body_noise(person: Person, lattice: Lattice) -> ImageArray:
+    """Smooth noise with unit spread that moves with the person, the same at the same place on every lattice."""
+    tile = stream(person.seed, "streaks").standard_normal((TILE, TILE, TILE)).astype(np.float32)
     tile = ndimage.gaussian_filter(tile, 1.3, mode="wrap")
     tile /= tile.std()
     scale = lattice.step_mm / TILE_STEP_MM
-    offset = lattice.low_mm[::-1] / TILE_STEP_MM
+    offset = (lattice.low_mm - person.anchor_lps_mm)[::-1] / TILE_STEP_MM
     return np.asarray(
         ndimage.affine_transform(
             tile, scale, offset, output_shape=lattice.shape, order=1, mode="grid-wrap", output=np.float32

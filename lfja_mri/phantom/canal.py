@@ -17,6 +17,7 @@ ROOT_COUNT = 40
 ROOT_RADIUS_MM = 0.72
 CANAL_HALF_WIDTH_MM = 11.5
 FORAMEN_HALF_WIDTH_MM = 25.0
+STENOSIS_SHARE = 0.75  # of the sac's depth behind a wholly worn disc, less what wear up to 0.4 spares
 
 
 def _canal_window(lattice: Lattice, person: Person, half_width_mm: float) -> Window | None:
@@ -85,9 +86,8 @@ def _paint_sac(lattice: Lattice, person: Person, curves: Curves) -> None:
     if window is None:
         return
     side, back, z = _relative(window, curves)
-    order = np.argsort(person.spine.canal_points_mm[:, 2])
-    heights = person.spine.canal_points_mm[order, 2]
-    deep = np.interp(z, heights, person.spine.canal_depth_mm[order] * 0.5 * person.sac_share)
+    heights, depths = _sac_depths(person)
+    deep = np.interp(z, heights, depths)
     low = curves.lumbar_z[0]
     deep = (deep * np.clip((z - low + 52) / 40, 0.02, 1)).astype(np.float32)
     level = np.abs(np.sin(np.pi * (z - low) / 36.0)).astype(np.float32)
@@ -101,6 +101,19 @@ def _paint_sac(lattice: Lattice, person: Person, curves: Curves) -> None:
     window.put(sac, Tissue.CSF, Part.CANAL)
     places = (np.float32(1) * side / wide, np.asarray(back / deep, dtype=np.float32), z)
     _paint_roots(window, person, curves, sac, places)
+
+
+def _sac_depths(person: Person) -> tuple[FloatArray, FloatArray]:
+    """Heights (rising) and half depth of the sac there: narrower behind worn discs, full behind the bodies."""
+    spine = person.spine
+    full = spine.canal_depth_mm * 0.5 * person.sac_share
+    worn = np.array([disc.degeneration if disc.level is not None else 0.0 for disc in spine.discs])
+    z = spine.canal_points_mm[:, 2]
+    middle = 0.5 * (z[1:] + z[:-1])
+    narrowed = full * (1 - STENOSIS_SHARE * np.clip(worn - 0.4, 0, None))
+    heights = np.concatenate([z, middle])
+    order = np.argsort(heights)
+    return heights[order], np.concatenate([narrowed, 0.5 * (full[1:] + full[:-1])])[order]
 
 
 def _paint_roots(window: Window, person: Person, curves: Curves, sac: np.ndarray, local: Local) -> None:

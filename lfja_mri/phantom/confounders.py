@@ -12,7 +12,7 @@ from lfja_mri.phantom.joints import EDGE_MM
 from lfja_mri.phantom.person import DiscShape, JointShape, Person, VertebraShape, stream
 from lfja_mri.phantom.recipe import ConfounderNumbers
 from lfja_mri.phantom.shapes import capsule, ellipsoid
-from lfja_mri.phantom.tissue import Frame, Lattice, Part, Tissue, Window
+from lfja_mri.phantom.tissue import MARROWS, Frame, Lattice, Part, Tissue, Window, is_one_of
 
 WORLD = Frame(np.zeros(3), np.eye(3))
 VEIN_PIECES = 5
@@ -120,9 +120,8 @@ def _paint_modic(
     aside = np.hypot(a / disc.half_depth_mm - place[0], b / disc.half_width_mm - place[1])
     depth = depth_mm * (1.1 - aside) + 1.2 * noise[window.slices] - away
     fade = np.clip(depth / EDGE_MM + 0.5, 0, 1) * (away > 0)
-    held = np.where(
-        mask_of(window, Tissue.MARROW, Tissue.SACRAL_MARROW), np.rint(255 * MODIC_STRENGTH * fade), 0
-    )
+    body = is_one_of(window.part, (Part.BODY, Part.SACRUM)) & mask_of(window, *MARROWS)
+    held = np.where(body, np.rint(255 * MODIC_STRENGTH * fade), 0)
     np.maximum(window.oedema, held.astype(np.uint8), out=window.oedema)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from lfja_mri.phantom.recipe import Recipe
 
 JointKey = tuple[str, Side]
 GRADES = (0, 1, 2, 3, 4)
+LEAST_ABNORMAL_FLUID_MM, MOST_FLUID_MM, LESS = 1.3, 3.2, 0.7
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,27 @@ def draw_findings(
     for key, grade in grades.items():
         unchanged = earlier is not None and earlier.get(key) == grade
         salt = "" if earlier is None or unchanged else "later"
-        findings[key] = draw_finding(
-            grade, stream(seed, f"finding{key[0]}{key[1]}"), stream(seed, f"finding{key[0]}{key[1]}{salt}")
-        )
+        name = f"finding{key[0]}{key[1]}"
+        finding = draw_finding(grade, stream(seed, name), stream(seed, name + salt))
+        if earlier is not None and not unchanged and key in earlier:
+            before = draw_finding(earlier[key], stream(seed, name), stream(seed, name))
+            finding = _in_step(finding, before, better=grade < earlier[key])
+        findings[key] = finding
     return findings
+
+
+def _in_step(finding: Finding, before: Finding, *, better: bool) -> Finding:
+    """Let fluid, recess and capsule follow the grade's way; the joint's own place on its perimeter stays."""
+    if finding.fluid_width_mm < LEAST_ABNORMAL_FLUID_MM or before.fluid_width_mm < LEAST_ABNORMAL_FLUID_MM:
+        return finding
+    scale, pick = (LESS, min) if better else (1 / LESS, max)
+    fluid = pick(finding.fluid_width_mm, scale * before.fluid_width_mm)
+    return replace(
+        finding,
+        fluid_width_mm=float(np.clip(fluid, LEAST_ABNORMAL_FLUID_MM, MOST_FLUID_MM)),
+        recess_mm=pick(finding.recess_mm, before.recess_mm),
+        synovitis=pick(finding.synovitis, before.synovitis),
+    )
 
 
 def draw_finding(grade: int, person: np.random.Generator, visit: np.random.Generator) -> Finding:

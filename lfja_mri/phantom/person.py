@@ -125,6 +125,11 @@ class Person:
     sac_share: float
     variant: str
 
+    @property
+    def anchor_lps_mm(self) -> FloatArray:
+        """A place that moves with the person: the middle one of the discs."""
+        return self.spine.discs[len(self.spine.discs) // 2].frame.origin
+
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
     """Return a generator of its own for each purpose, so that one more draw here never changes another there."""
