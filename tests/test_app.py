@@ -93,7 +93,11 @@ def test_the_rules_say_where_they_come_from():
 
 
 def test_agreement_of_a_table_with_itself_is_perfect(tmp_path):
-    lines = [f"{study},L4-L5,{side},{grade}" for study, grade in (("a", 0), ("b", 2), ("c", 4)) for side in ("left", "right")]
+    lines = [
+        f"{study},L4-L5,{side},{grade}"
+        for study, grade in (("a", 0), ("b", 2), ("c", 4))
+        for side in ("left", "right")
+    ]
     table = tmp_path / "grades.csv"
     table.write_text("study_key,level,side,grade\n" + "\n".join(lines) + "\n")
     result = run("agree", table, table, "--json")

@@ -49,7 +49,11 @@ def test_a_new_result_replaces_the_old_one_whole(tmp_path):
 
 
 def test_the_second_run_on_a_folder_is_refused_and_told_of_the_first(tmp_path):
-    with locked(tmp_path / "out"), pytest.raises(OutputError, match=f"process {os.getpid()}"), locked(tmp_path / "out"):
+    with (
+        locked(tmp_path / "out"),
+        pytest.raises(OutputError, match=f"process {os.getpid()}"),
+        locked(tmp_path / "out"),
+    ):
         pass
 
 
@@ -60,7 +64,9 @@ def test_the_lock_is_gone_after_the_run(tmp_path):
         assert True
 
 
-@pytest.mark.parametrize(("jobs", "expected"), [(3, 3), (None, os.cpu_count()), (-1, max(1, os.cpu_count() - 1)), (-999, 1)])
+@pytest.mark.parametrize(
+    ("jobs", "expected"), [(3, 3), (None, os.cpu_count()), (-1, max(1, os.cpu_count() - 1)), (-999, 1)]
+)
 def test_negative_jobs_leave_cores_free(jobs, expected):
     assert RunOptions(jobs=jobs).processes == expected
 
@@ -75,11 +81,26 @@ def studies(sample_data, tmp_path_factory) -> Path:
 
 
 def command(studies: Path, out: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "lfja_mri", "grade", str(studies), "--out", str(out), "--no-pictures", "--no-report", *more]
+    return [
+        sys.executable,
+        "-m",
+        "lfja_mri",
+        "grade",
+        str(studies),
+        "--out",
+        str(out),
+        "--no-pictures",
+        "--no-report",
+        *more,
+    ]
 
 
 def stable_files(out: Path) -> dict[str, bytes]:
-    paths = (path for path in sorted(out.rglob("*")) if path.is_file() and path.name not in {"run.json", ".lfja-mri.lock"})
+    paths = (
+        path
+        for path in sorted(out.rglob("*"))
+        if path.is_file() and path.name not in {"run.json", ".lfja-mri.lock"}
+    )
     return {str(path.relative_to(out)): path.read_bytes() for path in paths}
 
 

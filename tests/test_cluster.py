@@ -42,8 +42,24 @@ def cluster(tmp_path):
     dask = [sys.executable, "-W", "ignore", "-m", "distributed.cli"]
     common = {"env": environment, "cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     port = address.rsplit(":", 1)[1]
-    scheduler = [*dask[:-1], "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"]
-    worker = [*dask[:-1], "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    scheduler = [
+        *dask[:-1],
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+        "--no-dashboard",
+    ]
+    worker = [
+        *dask[:-1],
+        "distributed.cli.dask_worker",
+        address,
+        "--nthreads",
+        "1",
+        "--no-nanny",
+        "--no-dashboard",
+    ]
     processes = [subprocess.Popen(scheduler, **common)]
     processes += [subprocess.Popen(worker, **common) for _ in range(2)]
     yield address

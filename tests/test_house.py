@@ -28,7 +28,9 @@ def stage_of(path: Path) -> str | None:
     return top if top in STAGES else None
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if stage_of(p)], ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if stage_of(p)], ids=lambda p: str(p.relative_to(PACKAGE))
+)
 def test_a_stage_meets_the_others_only_in_the_model(path):
     own = stage_of(path)
     parts = {name.split(".")[1] for name in imported(path) if name.startswith("lfja_mri.")}

@@ -72,7 +72,17 @@ def test_planted_identifiers_appear_nowhere_and_no_socket_is_opened(sample_data,
     monkeypatch.setattr(socket.socket, "connect", refuse)
     (tmp_path / "salt").write_bytes(b"key")
     out = tmp_path / "out"
-    words = ["grade", tmp_path / "in", "--out", out, "--salt-file", tmp_path / "salt", "--explain", "L4-L5", "right"]
+    words = [
+        "grade",
+        tmp_path / "in",
+        "--out",
+        out,
+        "--salt-file",
+        tmp_path / "salt",
+        "--explain",
+        "L4-L5",
+        "right",
+    ]
     result = CliRunner().invoke(app, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     written = contents(out)

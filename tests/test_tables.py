@@ -24,7 +24,13 @@ def test_a_number_written_is_the_number_read_to_its_last_digit(value):
     assert float(format_cell(value)) == pytest.approx(value, abs=0.0005001, rel=1e-6)
 
 
-@given(st.lists(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"])), min_size=1, max_size=4))
+@given(
+    st.lists(
+        st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"])),
+        min_size=1,
+        max_size=4,
+    )
+)
 def test_any_text_survives_a_round_trip(tmp_path_factory, cells):
     columns = [f"c{i}" for i in range(len(cells))]
     path = tmp_path_factory.mktemp("csv") / "t.csv"
