@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format evaluate bench sample golden train clean
+.PHONY: help setup demo test test-all check format evaluate bench sample golden docs fuzz train clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,15 @@ sample: $(STAMP) ## Make sample_data again, byte for byte.
 
 golden: $(STAMP) ## Rewrite the CSVs that sample_data must give; read the diff before committing.
 	$(BIN)/python -m benchmarks.make_golden
+
+docs: $(STAMP) ## Build the documentation; a warning is an error.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group docs
+	$(BIN)/mkdocs build --quiet
+
+fuzz: $(STAMP) ## Throw damaged files at ingestion for a minute.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz
+	@mkdir -p build/fuzz
+	$(BIN)/python benchmarks/fuzz/fuzz_ingest.py -max_total_time=60 -timeout=20 -artifact_prefix=build/ build/fuzz benchmarks/fuzz/corpus
 
 train: ## Train the localisation network again (needs torch and the SPIDER slices; see training/MODEL_CARD.md).
 	$(PYTHON) training/train.py
