@@ -28,7 +28,7 @@ def volume_of(order: tuple[int, int, int], signs: tuple[int, int, int]) -> Image
     axes = [np.eye(3)[axis] * sign for axis, sign in zip(order, signs, strict=True)]
     shift = fake.AXIAL_SHIFT_MM
     centre = fake.joint_centre(*JOINT) + shift
-    volume = fake.make_volume(axes, (PIXEL_MM,) * 3, (47, 47, 47), centre, shift_lps_mm=shift)
+    volume = fake.make_volume(axes, (PIXEL_MM,) * 3, (47, 47, 9), centre, shift_lps_mm=shift)
     return Image("s2k1", volume, Role(Plane.AXIAL, Contrast.T2_FS))
 
 
