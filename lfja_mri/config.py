@@ -48,6 +48,8 @@ class IngestSettings(Settings):
     stir_shortest_inversion_ms: float
     stir_longest_inversion_ms: float
     stir_shortest_repetition_ms: float
+    t1_flair_shortest_inversion_ms: float
+    t1_flair_longest_inversion_ms: float
     sagittal_dark_fat: float
     axial_dark_fat: float
     fat_steepness: float
@@ -153,6 +155,8 @@ class RefineSettings(Settings):
     tip_gain: float
     length_sd_mm: float
     midline_sd_mm: float
+    gap_range_mm: tuple[float, float]
+    gap_weight: float
     best_uncertainty_mm: float
 
 
@@ -244,6 +248,10 @@ class MeasureSettings(Settings):
     shell_inner_mm: float
     shell_outer_mm: float
     sector_bright_share: float
+    perimeter_uncertainty: float
+    spread_least_width_mm: float
+    extension_from_mm: float
+    extension_uncertainty_factor: float
     effusion_half_window_mm: float
     effusion_height_share: float
     effusion_percentile: float

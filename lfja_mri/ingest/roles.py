@@ -127,6 +127,7 @@ def _weighting_from_times(facts: SeriesFacts, settings: IngestSettings) -> tuple
             Weighting.T1,
             echo < settings.t1_longest_echo_ms and repetition < settings.t1_longest_repetition_ms,
         ),
+        (Weighting.T1, echo < settings.t1_longest_echo_ms and _is_t1_flair(facts, settings)),
         (Weighting.T2, slow and echo >= settings.t2_shortest_echo_ms),
         (Weighting.PD, slow and settings.pd_shortest_echo_ms <= echo <= settings.pd_longest_echo_ms),
     )
@@ -141,6 +142,15 @@ def _is_inversion(facts: SeriesFacts, settings: IngestSettings) -> bool:
     slow = facts.repetition_time_ms is None or facts.repetition_time_ms > settings.stir_shortest_repetition_ms
     stated = inversion is not None or "IR" in facts.scanning_sequence
     return stated and nulls_fat and slow
+
+
+def _is_t1_flair(facts: SeriesFacts, settings: IngestSettings) -> bool:
+    """Return whether the inversion time is one that darkens fluid in T1 images of long TR, as is usual at 3 T."""
+    inversion = facts.inversion_time_ms
+    return (
+        inversion is not None
+        and settings.t1_flair_shortest_inversion_ms <= inversion <= settings.t1_flair_longest_inversion_ms
+    )
 
 
 def _weighting_from_words(words: str) -> Weighting | None:
