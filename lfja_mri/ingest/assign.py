@@ -19,6 +19,8 @@ from lfja_mri.ingest.stacks import Stack
 from lfja_mri.model import Acquisition, Contrast, Plane, Rejection, Role
 
 LOOKS_PER_SERIES = 5
+HEADER_CERTAIN = 0.95
+SUREST_GUESS = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +103,7 @@ def _decide(
     group: list[Stack], header: HeaderOpinion, pixels: Pixels, settings: IngestSettings
 ) -> tuple[Weighting | None, Fat | None, float, tuple[str, ...]]:
     if header.certain:
-        return header.weighting, header.fat, 0.95, header.evidence
+        return header.weighting, header.fat, HEADER_CERTAIN, header.evidence
     cues = _look(group, pixels)
     if cues is None:
         sure = 0.6 if header.fat is not None else 0.4
@@ -123,6 +125,7 @@ def _judge_pixels(
     stated_dark = None if fat is None else fat is not Fat.BRIGHT
     if fat is None or (stated_dark is not dark and sure_of_fat >= settings.least_sure_correction):
         fat = _suppression(plane, evidence) if dark else Fat.BRIGHT
+        sure = min(sure, SUREST_GUESS) if dark else sure
         if stated_dark is not None:
             evidence.append("pixels contradict the header on fat and are believed")
     elif stated_dark is not dark:

@@ -210,19 +210,19 @@ def _zip_entries(path: Path, settings: IngestSettings) -> list[_Entry]:
 
 def _tar_entries(path: Path, settings: IngestSettings) -> list[_Entry]:
     packed, total = [], 0
+    whole = max(path.stat().st_size, 1)
     with tarfile.open(path) as archive:
         for info in archive:
             if info.isdir():
                 continue
+            total += info.size
+            # stop before a bomb is unpacked on the way to the next header
+            if total > settings.largest_archive_ratio * whole:
+                detail = "an archive that unpacks to far more than its size"
+                return [_Entry(path, refusal=(Reason.TOO_LARGE, detail))]
             # a link may point anywhere, so it counts as unsafe
             name = info.name if info.isfile() else "../" + info.name
             packed.append((name, info.size, info.size, False))
-            total += info.size
-            if total > settings.largest_archive_mib * BYTES_PER_MIB:
-                break
-    whole = path.stat().st_size
-    if total > settings.largest_archive_ratio * max(whole, 1):
-        return [_Entry(path, refusal=(Reason.TOO_LARGE, "an archive that unpacks to far more than its size"))]
     return _checked(path, packed, settings)
 
 
