@@ -79,6 +79,7 @@ def paint_canal(lattice: Lattice, person: Person, curves: Curves) -> None:
         _paint_basivertebral(lattice, vertebra, float(rng.uniform(0.5, 1.3)))
         for side in Side:
             _paint_foramen(lattice, vertebra, side, rng)
+            _paint_body_veins(lattice, vertebra, side, rng)
 
 
 def _paint_sac(lattice: Lattice, person: Person, curves: Curves) -> None:
@@ -147,6 +148,30 @@ def _paint_basivertebral(lattice: Lattice, vertebra: VertebraShape, size: float)
     window.put(inside & mask_of(window, *BONES), Tissue.VEIN)
 
 
+def _paint_body_veins(
+    lattice: Lattice, vertebra: VertebraShape, side: Side, rng: np.random.Generator
+) -> None:
+    """Veins behind the body in the canal, and along the waist of the body."""
+    sign = side.lateral_sign
+    depth, width = vertebra.half_depth_mm, vertebra.half_width_mm
+    behind, waist = rng.uniform(0.8, 1.6), rng.uniform(0.6, 1.4)
+    tilt = rng.normal(0, 2.0)
+    rods = (
+        (np.array([-depth - 1.2, sign * 6.5, -7.0]), np.array([-depth - 1.2, sign * 6.0, 7.0]), behind),
+        (
+            np.array([0.1 * depth, sign * (0.96 * width + 2.0), -tilt]),
+            np.array([-0.85 * depth, sign * (0.8 * width + 2.0), tilt]),
+            waist,
+        ),
+    )
+    for start, end, radius in rods:
+        window = lattice.window_around(vertebra.frame.to_lps(np.array([start, end])), radius + 1)
+        if window is None or vertebra.sacral:
+            continue
+        tube = capsule(window.local(vertebra.frame), start, end, (radius, radius)) < 0
+        window.put(tube & mask_of(window, Tissue.FAT, Tissue.MUSCLE), Tissue.VEIN)
+
+
 def _paint_foramen(lattice: Lattice, vertebra: VertebraShape, side: Side, rng: np.random.Generator) -> None:
     """The exiting nerve under the pedicle and the veins beside it."""
     sign = side.lateral_sign
@@ -156,7 +181,7 @@ def _paint_foramen(lattice: Lattice, vertebra: VertebraShape, side: Side, rng: n
     start, end = nerve + np.array([0, -sign * 6.0, 5.0]), nerve + np.array([6.0, sign * 14.0, -8.0])
     window = lattice.window_around(vertebra.frame.to_lps(np.array([start, end])), 6.0)
     jitter = rng.normal(0, 1.0, (3, 3))
-    sizes = rng.uniform(0.6, 1.3, 3)
+    sizes = rng.uniform(0.7, 1.7, 3)
     if window is None:
         return
     local = window.local(vertebra.frame)

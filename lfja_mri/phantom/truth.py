@@ -89,8 +89,11 @@ def judge_joint(
     width = _fluid_width_mm(lattice, joint)
     fraction = _perimeter_fraction(around, joint, definition)
     targets = _extension_mm3(around, definition)
+    spreads = fraction >= definition.periarticular_least_share
     reached = tuple(
-        zone.value for zone in EXTENSION_TARGETS if targets[zone.value] >= definition.extension_least_mm3
+        zone.value
+        for zone in EXTENSION_TARGETS
+        if spreads and targets[zone.value] >= definition.extension_least_mm3
     )
     marrow = is_one_of(window.tissue, MARROWS)
     line = np.linspace(-0.5, 0.5, 13) * joint.length_mm
@@ -141,7 +144,8 @@ def _surroundings(window: Window, joint: JointShape, half_gap: float, rules: Def
     step = window.lattice.step_mm
     spread = max(round(rules.bridge_mm / step), 1)
     joined, _ = ndimage.label(ndimage.binary_dilation(oedema, iterations=spread))
-    seeds = np.unique(joined[oedema & (distance < rules.shell_outer_mm)])
+    beside = np.abs(local[2]) < 0.5 * joint.height_mm  # a neighbour's oedema comes from above or below
+    seeds = np.unique(joined[oedema & beside & (flat < rules.shell_outer_mm)])
     connected = np.isin(joined, seeds[seeds > 0])
     return _Surroundings(window, local, distance, oedema & connected, step**3)
 
