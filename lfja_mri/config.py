@@ -230,7 +230,6 @@ class MeasureSettings(Settings):
     zone_pitch_mm: float
     oedema_csf_ratio: float
     oedema_muscle_ratio: float
-    fluid_csf_ratio: float
     fluid_background_csf_ratio: float
     threshold_relative_uncertainty: float
     position_uncertainty_mm: float
@@ -241,7 +240,7 @@ class MeasureSettings(Settings):
     muscle_percentile: float
     enhanced_muscle_to_reference: float
     canal_radius_mm: float
-    fat_search_radius_mm: float
+    fat_search_radii_mm: tuple[float, ...]
     fat_t1_muscle_ratio: float
     fat_least_points: int
     suppressed_fat_csf_ratio: float
@@ -256,6 +255,7 @@ class MeasureSettings(Settings):
     effusion_height_share: float
     effusion_percentile: float
     effusion_width_uncertainty_mm: float
+    cyst_csf_ratio: float
     cyst_least_volume_mm3: float
     cyst_rim_mm: float
 

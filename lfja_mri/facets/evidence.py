@@ -27,6 +27,8 @@ WIDE = ((0.0, 0.8), (2.9, 0.6), (-2.9, 0.6), (5.9, 1.0), (-5.9, 1.0))
 """Copies as (mm moved, mm smoothed): the line, what flanks it, the marrow outside."""
 SOFT_MINIMUM = 0.7
 PADDING_MM = 9.0
+LEAST_MARROW = 0.6
+"""Marrow this far above the darkest signal, in robust ranges of the patch, gives a full band."""
 
 ComplexArray = npt.NDArray[np.complex64]
 
@@ -66,17 +68,19 @@ def evidence_maps(patch: FloatArray, weights: Weights) -> FloatArray:
     spectrum = fft.rfft2(((patch - middle) / scale).astype(np.float32), s=shape)
     moved = fft.irfft2(spectrum * _transfer(*shape), s=shape, axes=(-2, -1))[..., :rows, :columns]
     copies = np.moveaxis(moved, 1, 0)
-    narrow = _likeness(copies[: len(NARROW)], weights)
+    darkest = float(np.percentile((patch - middle) / scale, 2))
+    narrow = _likeness(copies[: len(NARROW)], weights, darkest)
     return np.maximum(narrow, _fluid_likeness(copies[len(NARROW) :]))
 
 
-def _likeness(copies: npt.NDArray[np.float32], weights: Weights) -> FloatArray:
+def _likeness(copies: npt.NDArray[np.float32], weights: Weights, darkest: float) -> FloatArray:
     """Return the likeness to a joint from the line, its two flanks and the marrow outside them."""
     line, flank_out, flank_in, marrow_out, marrow_in = copies
     flanks = 0.5 * (flank_out + flank_in)
     lower, higher = np.minimum(marrow_out, marrow_in), np.maximum(marrow_out, marrow_in)
     marrow = SOFT_MINIMUM * lower + (1.0 - SOFT_MINIMUM) * higher
-    band = np.clip(2.0 * (marrow - np.maximum(flank_out, flank_in)), -0.5, 1.2)
+    depth = marrow - np.maximum(flank_out, flank_in)
+    band = np.clip(1.2 * depth / np.maximum(marrow - darkest, LEAST_MARROW), -0.5, 1.2)
     bright = np.clip(4.0 * (line - flanks), -0.5, 1.2)
     return np.asarray(weights.band * band + weights.line * bright, dtype=np.float64)
 

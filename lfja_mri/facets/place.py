@@ -11,7 +11,7 @@ from lfja_mri.facets.coverage import coverage_of
 from lfja_mri.facets.cuts import best_axial_image
 from lfja_mri.facets.frames import Site
 from lfja_mri.facets.prior import expected_shape, site_of
-from lfja_mri.facets.refine import prior_frame, refine_pair
+from lfja_mri.facets.refine import centred_sites, prior_frame, refine_pair
 from lfja_mri.facets.zones import build_zones
 from lfja_mri.model import (
     AbsentJoint,
@@ -57,17 +57,18 @@ def _level_joints(
         site_of(disc, Side.LEFT, level_map, settings),
         site_of(disc, Side.RIGHT, level_map, settings),
     )
-    shapes = (expected_shape(sites[0], settings), expected_shape(sites[1], settings))
-    axial = best_axial_image(study, sites[0], shapes[0], settings.refine)
+    axial = best_axial_image(study, sites[0], expected_shape(sites[0], settings), settings.refine)
     reference = axial or _localiser(study, level_map)
     shifts = () if reference is None else level_shifts(study, reference, sites[0], settings.alignment)
     sites = (
         _in_reference(sites[0], shifts, study, level_map),
         _in_reference(sites[1], shifts, study, level_map),
     )
+    shapes = (expected_shape(sites[0], settings), expected_shape(sites[1], settings))
     if axial is None:
-        frames = tuple(prior_frame(site, shape, settings) for site, shape in zip(sites, shapes, strict=True))
+        frames = (prior_frame(sites[0], shapes[0], settings), prior_frame(sites[1], shapes[1], settings))
     else:
+        sites = centred_sites(axial, sites, shapes, settings)
         frames = refine_pair(axial, sites, shapes, settings)
     return tuple(
         _joint(frame, site, shifts, study, settings) for frame, site in zip(frames, sites, strict=True)

@@ -13,7 +13,9 @@ from lfja_mri.config import FacetsSettings, RefineSettings
 from lfja_mri.facets.cuts import cuts_of
 from lfja_mri.facets.evidence import Weights
 from lfja_mri.facets.frames import JointShape, Site, joint_frame
+from lfja_mri.facets.gap import measured_gap_mm
 from lfja_mri.facets.lines import joint_height_mm, joint_line
+from lfja_mri.facets.midline import midline_shift_mm
 from lfja_mri.facets.search import Arc, SideSearch, arc_of, best_pair, search_side, slice_arcs
 from lfja_mri.model import FloatArray, Image, JointFrame
 
@@ -23,22 +25,60 @@ ShapePair = tuple[JointShape, JointShape]
 FROM_PRIOR = "joint_from_prior_only"
 AT_BOUND = "joint_at_prior_bound"
 WEAK = "joint_weakly_seen"
+MIRRORED = "joint_from_other_side"
 
 
 def refine_pair(
     image: Image, sites: SitePair, shapes: ShapePair, settings: FacetsSettings
-) -> tuple[JointFrame, ...]:
-    """Find the left and the right joint of a level in an axial stack."""
-    weights = _weights(image, settings.refine)
-    searches = [
-        search_side(cuts_of(image, site, shape, settings.refine), shape, weights, settings.refine)
+) -> tuple[JointFrame, JointFrame]:
+    """Find the left and the right joint of a level in an axial stack; `sites` are centred by `centred_sites`."""
+    searches = tuple(
+        search_side(
+            cuts_of(image, site, shape, settings.refine),
+            shape,
+            _weights(image, settings.refine),
+            settings.refine,
+        )
         for site, shape in zip(sites, shapes, strict=True)
-    ]
-    picks = best_pair(searches[0], searches[1], settings.refine)
-    return tuple(
-        _refined(site, shape, search, pick, settings)
-        for site, shape, search, pick in zip(sites, shapes, searches, picks, strict=True)
     )
+    picks = best_pair(searches[0], searches[1], settings.refine)
+    arcs = tuple(
+        arc_of(search, pick, shape, settings.refine)
+        for search, pick, shape in zip(searches, picks, shapes, strict=True)
+    )
+    sides = []
+    for own, other in ((0, 1), (1, 0)):
+        if arcs[own].score >= settings.refine.absent_score:
+            found = _refined(sites[own], shapes[own], searches[own], picks[own], settings)
+            sides.append(_with_gap(image, found, settings.refine))
+        elif arcs[other].score >= settings.refine.present_score:
+            sides.append(_mirrored(sites[own], shapes[own], arcs[other], settings))
+        else:
+            sides.append(prior_frame(sites[own], shapes[own], settings))
+    return sides[0], sides[1]
+
+
+def centred_sites(image: Image, sites: SitePair, shapes: ShapePair, settings: FacetsSettings) -> SitePair:
+    """Move the sites' midline to where the axial slices are most alike left and right."""
+    left, right = (
+        cuts_of(image, site, shape, settings.refine) for site, shape in zip(sites, shapes, strict=True)
+    )
+    shift = np.array([0.0, midline_shift_mm(left, right), 0.0])
+    moved = [replace(site, canal_offset_mm=site.canal_offset_mm + shift) for site in sites]
+    return moved[0], moved[1]
+
+
+def _mirrored(site: Site, shape: JointShape, other: Arc, settings: FacetsSettings) -> JointFrame:
+    """Return a joint that its own image does not show where its clearly seen opposite suggests."""
+    likely = replace(
+        shape,
+        behind_mm=shape.behind_mm + other.backwards_mm,
+        lateral_mm=other.outwards_mm,
+        angle_deg=other.angle_deg,
+        bend_deg=other.bend_deg,
+    )
+    frame = prior_frame(site, likely, settings)
+    return replace(frame, flags=(MIRRORED,), confidence=0.4 * site.disc.confidence)
 
 
 def prior_frame(site: Site, shape: JointShape, settings: FacetsSettings) -> JointFrame:
@@ -62,8 +102,6 @@ def _refined(
     site: Site, shape: JointShape, search: SideSearch, pick: tuple[int, ...], settings: FacetsSettings
 ) -> JointFrame:
     arc = arc_of(search, pick, shape, settings.refine)
-    if arc.score < settings.refine.absent_score:
-        return prior_frame(site, shape, settings)
     arcs = slice_arcs(search, pick, shape, settings.refine)
     height = joint_height_mm(search, arcs, shape, settings.refine)
     line = joint_line(height, search, arcs, shape, settings.refine)
@@ -78,6 +116,16 @@ def _refined(
         line_lps_mm=line,
         flags=flags,
     )
+
+
+def _with_gap(image: Image, frame: JointFrame, settings: RefineSettings) -> JointFrame:
+    """Return the frame with its gap between what the image shows and what anatomy expects."""
+    measured = measured_gap_mm(image, frame)
+    if measured is None:
+        return frame
+    low, high = settings.gap_range_mm
+    weight = settings.gap_weight
+    return replace(frame, gap_mm=weight * float(np.clip(measured, low, high)) + (1.0 - weight) * frame.gap_mm)
 
 
 def _length_mm(line: FloatArray) -> float:
