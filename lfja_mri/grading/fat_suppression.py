@@ -39,11 +39,14 @@ def fat_suppression_at(image: Image, ratio: ZoneSignal, scene: Scene) -> FatSupp
     if not image.role.contrast.is_fat_suppressed:
         return FatSuppression.NOT_SUPPRESSED
     fat = _fat_mask(scene)
-    values = ratio.signal_zyx[fat & ratio.imaged] if fat is not None else np.empty(0)
-    if len(values) < scene.settings.fat_least_points:
+    if fat is None:
         return FatSuppression.UNVERIFIED
-    bright = float(np.median(values)) > scene.settings.suppressed_fat_csf_ratio
-    return FatSuppression.FAILED if bright else FatSuppression.OK
+    for radius_mm in scene.settings.fat_search_radii_mm:
+        values = ratio.signal_zyx[fat & ratio.imaged & (scene.from_capsule_mm < radius_mm)]
+        if len(values) >= scene.settings.fat_least_points:
+            bright = float(np.median(values)) > scene.settings.suppressed_fat_csf_ratio
+            return FatSuppression.FAILED if bright else FatSuppression.OK
+    return FatSuppression.UNVERIFIED
 
 
 def _fat_mask(scene: Scene) -> BoolArray | None:

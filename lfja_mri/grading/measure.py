@@ -186,11 +186,23 @@ def _signal_numbers(source: Source, scene: Scene) -> Numbers:
     spread = scene.settings.threshold_relative_uncertainty
     others = [_oedema_values(source, source.ratio, scene, 1.0 + sign * spread) for sign in (-1, 1)]
     others += [_oedema_values(source, moved, scene, 1.0) for moved in _moved_ratios(source, scene)]
-    return Numbers(
-        middle,
-        {name: min(middle[name], *(other[name] for other in others)) for name in middle},
-        {name: max(middle[name], *(other[name] for other in others)) for name in middle},
-    )
+    low = {name: min(middle[name], *(other[name] for other in others)) for name in middle}
+    high = {name: max(middle[name], *(other[name] for other in others)) for name in middle}
+    return Numbers(middle, *_with_own_error(low, high, scene.settings))
+
+
+def _with_own_error(
+    low: dict[str, float], high: dict[str, float], settings: MeasureSettings
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Add what noise, slice thickness and the place of the zones do to a perimeter and to a volume."""
+    for name in ("perimeter_fraction", "perimeter_fraction_max_slice"):
+        low[name] = max(0.0, low[name] - settings.perimeter_uncertainty)
+        high[name] = min(1.0, high[name] + settings.perimeter_uncertainty)
+    for target in EXTENSION_TARGETS:
+        name = EXTENSION_PREFIX + target.value
+        low[name] = max(0.0, low[name] / settings.extension_uncertainty_factor)
+        high[name] *= settings.extension_uncertainty_factor
+    return low, high
 
 
 def _moved_ratios(source: Source, scene: Scene) -> list[ZoneSignal]:
@@ -205,7 +217,7 @@ def _moved_ratios(source: Source, scene: Scene) -> list[ZoneSignal]:
 def _oedema_values(source: Source, ratio: ZoneSignal, scene: Scene, factor: float) -> dict[str, float]:
     """Measure everything that rests on one threshold, moved by a factor."""
     settings = scene.settings
-    tissue = oedema.find_bright_tissue(ratio, _threshold(source.reference, settings) * factor, settings)
+    tissue = oedema.find_bright_tissue(ratio, _threshold(source.reference, settings) * factor, scene)
     perimeter = perimeter_fraction(tissue, scene.shell, settings.sector_bright_share)
     bone, soft = oedema.bone_mask(ratio), oedema.soft_tissue_mask(ratio)
     processes = ratio.of(Zone.SUPERIOR_PROCESS, Zone.INFERIOR_PROCESS)
@@ -222,7 +234,10 @@ def _oedema_values(source: Source, ratio: ZoneSignal, scene: Scene, factor: floa
         "bone_oedema_fraction": oedema.bright_share(tissue, processes),
         "soft_tissue_oedema_signal_ratio": oedema.signal_ratio(tissue, soft),
         "soft_tissue_oedema_fraction": oedema.bright_share(tissue, ratio.perimeter & soft),
-        **{EXTENSION_PREFIX + name: volume for name, volume in oedema.extension_volumes_mm3(tissue).items()},
+        **{
+            EXTENSION_PREFIX + name: volume
+            for name, volume in oedema.extension_volumes_mm3(tissue, scene).items()
+        },
     }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from lfja_mri.config import MeasureSettings
-from lfja_mri.grading.sampling import ZoneSignal
+from lfja_mri.grading.sampling import Scene, ZoneSignal
 from lfja_mri.model import EXTENSION_TARGETS, BoolArray, FloatArray, Zone
 
 BONE = (
@@ -24,20 +24,26 @@ BONE = (
 )
 EXCLUDED = (Zone.EXCLUDED_CANAL, Zone.EXCLUDED_DISC, Zone.EXCLUDED_VESSEL, Zone.EXCLUDED_FAT)
 INSIDE_CAPSULE = (Zone.JOINT_SPACE, Zone.CAPSULE)
+IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
 
 
 @dataclass(frozen=True, eq=False)
 class BrightTissue:
-    """Masks of abnormal tissue and of cysts with their rim on the zone grid of one joint, and the volume of cysts."""
+    """Masks of bright tissue on the zone grid of one joint.
+
+    `connected` touches the perimeter; `spreading` is joined with the shell by more than a narrow neck, so that a vein or
+    a nerve root that merely touches the joint's oedema is not taken for its spread. `cyst` includes a rim.
+    """
 
     ratio: ZoneSignal
     bright: BoolArray
     connected: BoolArray
+    spreading: BoolArray
     cyst: BoolArray
     cyst_volume_mm3: float
 
 
-def find_bright_tissue(ratio: ZoneSignal, threshold: float, settings: MeasureSettings) -> BrightTissue:
+def find_bright_tissue(ratio: ZoneSignal, threshold: float, scene: Scene) -> BrightTissue:
     """Find bright tissue outside the capsule in an image given as a ratio to CSF.
 
     Parameters
@@ -45,16 +51,35 @@ def find_bright_tissue(ratio: ZoneSignal, threshold: float, settings: MeasureSet
     threshold
         Signal ratio from which tissue is bright.
     """
+    settings = scene.settings
     outside = ratio.imaged & ~ratio.of(*INSIDE_CAPSULE, *EXCLUDED)
     cyst, cyst_mm3 = _cysts(ratio, outside, settings)
     bright = outside & ~cyst & (np.nan_to_num(ratio.signal_zyx) >= threshold)
-    labels, _ = ndimage.label(bright)
-    touching = np.setdiff1d(np.unique(labels[ratio.perimeter]), [0])
-    return BrightTissue(ratio, bright, np.isin(labels, touching), cyst, cyst_mm3)
+    return BrightTissue(
+        ratio=ratio,
+        bright=bright,
+        connected=_touching(bright, ratio.perimeter),
+        spreading=_joined(bright, scene.shell, settings.spread_least_width_mm, ratio),
+        cyst=cyst,
+        cyst_volume_mm3=cyst_mm3,
+    )
+
+
+def _touching(mask: BoolArray, seeds: BoolArray) -> BoolArray:
+    """Return the connected parts of a mask that meet the seeds."""
+    labels, _ = ndimage.label(mask)
+    return np.asarray(np.isin(labels, np.setdiff1d(np.unique(labels[seeds]), [0])))
+
+
+def _joined(mask: BoolArray, seeds: BoolArray, width_mm: float, ratio: ZoneSignal) -> BoolArray:
+    """Return the parts of a mask that meet the seeds without a neck narrower than a width in the axial plane."""
+    steps = max(1, round(0.5 * width_mm / float(ratio.spacing_zyx_mm[-1])))
+    core = _touching(ndimage.binary_erosion(mask, IN_PLANE, iterations=steps), seeds)
+    return np.asarray(ndimage.binary_dilation(core, IN_PLANE, iterations=steps, mask=mask))
 
 
 def _cysts(ratio: ZoneSignal, outside: BoolArray, settings: MeasureSettings) -> tuple[BoolArray, float]:
-    fluid = outside & (np.nan_to_num(ratio.signal_zyx) >= settings.fluid_csf_ratio)
+    fluid = outside & (np.nan_to_num(ratio.signal_zyx) >= settings.cyst_csf_ratio)
     labels, count = ndimage.label(fluid)
     volumes = ndimage.sum_labels(fluid, labels, np.arange(1, count + 1)) * ratio.voxel_mm3
     large = np.flatnonzero(volumes >= settings.cyst_least_volume_mm3) + 1
@@ -70,11 +95,13 @@ def extent_mm(tissue: BrightTissue, from_capsule_mm: FloatArray) -> float:
     return float(from_capsule_mm[tissue.connected].max()) if tissue.connected.any() else 0.0
 
 
-def extension_volumes_mm3(tissue: BrightTissue) -> dict[str, float]:
-    """Return the volume of connected bright tissue in each extension target beyond the perimeter, in mm3; higher is worse."""
-    beyond = ~tissue.ratio.perimeter
+def extension_volumes_mm3(tissue: BrightTissue, scene: Scene) -> dict[str, float]:
+    """Return the volume of spreading bright tissue in each extension target beyond the shell, in mm3; higher is worse."""
+    beyond = tissue.spreading & (scene.from_space_mm > scene.settings.extension_from_mm)
+    voxel_mm3 = tissue.ratio.voxel_mm3
     return {
-        target.value: volume_mm3(tissue, tissue.ratio.of(target) & beyond) for target in EXTENSION_TARGETS
+        target.value: float((beyond & tissue.ratio.of(target)).sum() * voxel_mm3)
+        for target in EXTENSION_TARGETS
     }
 
 

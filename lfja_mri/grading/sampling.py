@@ -38,10 +38,16 @@ class Scene:
         return self._distance_mm(Zone.JOINT_SPACE, Zone.CAPSULE)
 
     @cached_property
+    def from_space_mm(self) -> FloatArray:
+        """Distance of every zone voxel from the joint space, in mm."""
+        return self._distance_mm(Zone.JOINT_SPACE)
+
+    @cached_property
     def shell(self) -> BoolArray:
         """Voxels whose signal decides whether their sector of the perimeter is abnormal: near the joint space."""
-        distance = self._distance_mm(Zone.JOINT_SPACE)
-        near = (distance >= self.settings.shell_inner_mm) & (distance <= self.settings.shell_outer_mm)
+        near = (self.from_space_mm >= self.settings.shell_inner_mm) & (
+            self.from_space_mm <= self.settings.shell_outer_mm
+        )
         return np.asarray(near & (self.zones.sectors_zyx > 0))
 
     def _distance_mm(self, *zones: Zone) -> FloatArray:
