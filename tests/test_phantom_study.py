@@ -9,7 +9,10 @@ import pytest
 
 from lfja_mri.model import Contrast, Level, Plane, Role, Side
 from lfja_mri.phantom import Detail, Recipe, generate_cohort, generate_study, simulate
+from lfja_mri.phantom.dicom import write_dicom
+from lfja_mri.phantom.enhanced import write_enhanced
 from lfja_mri.phantom.recipe import Headers, Quality
+from lfja_mri.phantom.study import simulate_study
 from lfja_mri.tables import read_csv
 
 SMALL = Recipe(
@@ -136,3 +139,18 @@ def test_a_repeat_is_another_scan_of_the_same_joints():
     assert first.study_key != second.study_key
     assert [joint.grade for joint in first.joints] == [joint.grade for joint in second.joints]
     assert not np.allclose(first.joints[0].centre_lps_mm, second.joints[0].centre_lps_mm)
+
+
+def test_an_enhanced_object_says_the_same_as_the_classic_files(tmp_path):
+    study = simulate_study(SMALL, 7, series=("sagittal_stir",), detail=Detail.QUICK)
+    files = sorted(write_dicom(study, tmp_path / "classic"))
+    enhanced = pydicom.dcmread(write_enhanced(study, tmp_path / "enhanced")[0])
+    classic = [pydicom.dcmread(path) for path in files]
+    assert enhanced.NumberOfFrames == len(classic)
+    np.testing.assert_array_equal(enhanced.pixel_array, np.stack([item.pixel_array for item in classic]))
+    frames = enhanced.PerFrameFunctionalGroupsSequence
+    for frame, item in zip(frames, classic, strict=True):
+        assert frame.PlanePositionSequence[0].ImagePositionPatient == item.ImagePositionPatient
+        assert frame.PlaneOrientationSequence[0].ImageOrientationPatient == item.ImageOrientationPatient
+    shared = enhanced.SharedFunctionalGroupsSequence[0]
+    assert shared.MRModifierSequence[0].InversionTimes == classic[0].InversionTime

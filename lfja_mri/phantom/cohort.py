@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lfja_mri.phantom.anatomy import Detail
 from lfja_mri.phantom.dicom import write_dicom
+from lfja_mri.phantom.enhanced import write_enhanced
 from lfja_mri.phantom.recipe import Recipe
 from lfja_mri.phantom.study import BASELINE, FOLLOW_UP, PhantomTruth, simulate_study
 from lfja_mri.phantom.truth import JointTruth
@@ -88,7 +89,7 @@ def generate_study(
         The folder cannot be written.
     """
     study = simulate_study(recipe, seed, visit=visit, detail=detail)
-    files = write_dicom(study, out)
+    files = (write_enhanced if recipe.objects == "enhanced" else write_dicom)(study, out)
     subject = f"{recipe.name}-{seed:05d}"
     names: Row = {"subject": subject, "visit": visit, "study_key": study.truth.study_key}
     return PhantomStudy(

@@ -58,7 +58,7 @@ def write_dicom(study: SimulatedStudy, folder: Path) -> tuple[Path, ...]:
         header = series_header(names.style, series.plan.sequence)
         for number, dataset in enumerate(_slices(study, series, names, header), start=1):
             path = folder / f"s{series.plan.number}i{number:03d}.dcm"
-            write_bytes(path, _encoded(dataset, compressed=study.recipe.compressed))
+            write_bytes(path, encoded(dataset, compressed=study.recipe.compressed))
             written.append(path)
     return tuple(written)
 
@@ -70,8 +70,8 @@ def _slices(
     for stack, pixels in zip(series.plan.stacks, series.stacks, strict=True):
         for plane in range(stack.shape_zyx[0]):
             number += 1
-            dataset = _patient_and_study(study, names)
-            _add_series(dataset, study, series.plan, names, header)
+            dataset = patient_and_study(study, names)
+            add_series(dataset, study, series.plan, names, header)
             _add_sequence(dataset, series.plan, header)
             _add_plane(dataset, stack, plane, number)
             _add_pixels(dataset, pixels[plane])
@@ -81,7 +81,8 @@ def _slices(
             yield dataset
 
 
-def _patient_and_study(study: SimulatedStudy, names: StudyNames) -> Dataset:
+def patient_and_study(study: SimulatedStudy, names: StudyNames) -> Dataset:
+    """Return a data set with the patient and study modules."""
     dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 100"
     dataset.SOPClassUID = MRImageStorage
@@ -103,9 +104,10 @@ def _patient_and_study(study: SimulatedStudy, names: StudyNames) -> Dataset:
     return dataset
 
 
-def _add_series(
+def add_series(
     dataset: Dataset, study: SimulatedStudy, plan: SeriesPlan, names: StudyNames, header: SeriesHeader
 ) -> None:
+    """Add series, frame of reference and equipment."""
     dataset.Modality = "MR"
     dataset.SeriesInstanceUID = uid("series", study.recipe.name, study.seed, study.visit, plan.name)
     dataset.SeriesNumber = plan.number
@@ -156,20 +158,26 @@ def _add_sequence(dataset: Dataset, plan: SeriesPlan, header: SeriesHeader) -> N
 
 def _add_plane(dataset: Dataset, stack: StackPlan, plane: int, number: int) -> None:
     affine = stack.voxel_to_lps
-    steps = np.linalg.norm(affine[:3, :3], axis=0)
-    axes = (affine[:3, :3] / steps).T
+    axes, steps = stack_axes(stack)
     origin = affine[:3, 3] + plane * affine[:3, 2]
     dataset.InstanceNumber = number
     dataset.AcquisitionNumber = 1
-    dataset.ImagePositionPatient = _decimals(origin)
-    dataset.ImageOrientationPatient = [*_decimals(axes[0], 8), *_decimals(axes[1], 8)]
-    dataset.SliceLocation = _decimals(np.array([origin @ axes[2]]))[0]
+    dataset.ImagePositionPatient = decimals(origin)
+    dataset.ImageOrientationPatient = [*decimals(axes[0], 8), *decimals(axes[1], 8)]
+    dataset.SliceLocation = decimals(np.array([origin @ axes[2]]))[0]
     dataset.SliceThickness = stack.thickness_mm
     dataset.SpacingBetweenSlices = round(float(steps[2]), 4)
-    dataset.PixelSpacing = _decimals(steps[[1, 0]], 6)
+    dataset.PixelSpacing = decimals(steps[[1, 0]], 6)
 
 
-def _decimals(values: FloatArray, digits: int = 5) -> list[float]:
+def stack_axes(stack: StackPlan) -> tuple[FloatArray, FloatArray]:
+    """Return the unit axes (rows: column, row, plane direction) and steps in mm of a stack."""
+    steps = np.linalg.norm(stack.voxel_to_lps[:3, :3], axis=0)
+    return (stack.voxel_to_lps[:3, :3] / steps).T, np.asarray(steps)
+
+
+def decimals(values: FloatArray, digits: int = 5) -> list[float]:
+    """Round for a decimal string, without a negative zero."""
     return [round(float(value), digits) + 0.0 for value in values]
 
 
@@ -186,7 +194,8 @@ def _add_pixels(dataset: Dataset, pixels: ImageArray) -> None:
     dataset.PixelData = stored.tobytes()
 
 
-def _encoded(dataset: Dataset, *, compressed: bool) -> bytes:
+def encoded(dataset: Dataset, *, compressed: bool) -> bytes:
+    """Return the bytes of a DICOM file, RLE Lossless if compressed."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID

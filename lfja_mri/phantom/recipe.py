@@ -78,6 +78,7 @@ class Recipe(Settings):
     sagittal_slices: int | None = Field(default=None, ge=5, le=60)
     axial_slices_per_disc: int | None = Field(default=None, ge=3, le=15)
     compressed: bool = False
+    objects: Literal["classic", "enhanced"] = "classic"
     follow_up_change: tuple[float, float, float] = (0.3, 0.5, 0.2)
     patient_sex: Literal["F", "M", "O"] = "O"
     patient_age_years: int = Field(default=60, ge=18, le=100)
