@@ -41,7 +41,7 @@ def visit(motion, *, axial=True, noise=0.0, seed=1, offset_mm=0.0, gain=1.0, wor
 
 
 def errors_mm(found, truth=MOVED):
-    return np.linalg.norm(found.motion.apply(JOINTS_MM) - truth.apply(JOINTS_MM), axis=1)
+    return np.linalg.norm(found.together.whole.apply(JOINTS_MM) - truth.apply(JOINTS_MM), axis=1)
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +57,12 @@ def found():
 
 def test_a_known_motion_is_found_although_gain_noise_and_slices_differ(found):
     assert errors_mm(found).max() < 0.3
-    assert found.correlation > 0.9
-    assert found.roles == ("axial_t2_fs", "sagittal_stir")
+    assert found.together.correlation > 0.9
+    assert tuple(found.by_role) == ("axial_t2_fs", "sagittal_stir")
 
 
 def test_the_stated_error_is_of_the_size_of_the_true_one(found):
-    stated = [found.error_mm(found.to_middle.apply(joint)) for joint in JOINTS_MM]
+    stated = [found.error_mm(found.together.to_middle.apply(joint)) for joint in JOINTS_MM]
     assert all(0.002 < error < 0.3 for error in stated), "noise of a tenth of the contrast in 20 000 places"
 
 
@@ -74,16 +74,16 @@ def test_swapping_the_visits_inverts_the_motion(found):
         visit(EYE, noise=10),
         SETTINGS,
     )
-    there_and_back = backward.motion.apply(found.motion.apply(JOINTS_MM))
+    there_and_back = backward.together.whole.apply(found.together.whole.apply(JOINTS_MM))
     # Steps below 0.01 mm end the search.
     assert there_and_back == pytest.approx(JOINTS_MM, abs=0.01)
-    middle = backward.to_middle.apply(MOVED.apply(JOINTS_MM))
-    assert middle == pytest.approx(found.from_middle.inverse.apply(MOVED.apply(JOINTS_MM)), abs=0.01)
+    middle = backward.together.to_middle.apply(MOVED.apply(JOINTS_MM))
+    assert middle == pytest.approx(found.together.from_middle.inverse.apply(MOVED.apply(JOINTS_MM)), abs=0.01)
 
 
 def test_a_visit_against_itself_does_not_move():
     same = register_level(disc_at(EYE), disc_at(EYE), visit(EYE), visit(EYE), SETTINGS)
-    assert same.motion.apply(JOINTS_MM) == pytest.approx(JOINTS_MM, abs=1e-9)
+    assert same.together.whole.apply(JOINTS_MM) == pytest.approx(JOINTS_MM, abs=1e-9)
 
 
 def test_sagittal_slices_alone_find_the_motion():
@@ -95,7 +95,7 @@ def test_sagittal_slices_alone_find_the_motion():
         SETTINGS,
     )
     assert errors_mm(alone).max() < 0.3
-    assert alone.roles == ("sagittal_stir",)
+    assert tuple(alone.by_role) == ("sagittal_stir",)
 
 
 def test_a_shift_of_one_series_is_taken_into_account():
@@ -112,7 +112,7 @@ def test_a_shift_of_one_series_is_taken_into_account():
 def test_another_anatomy_correlates_poorly():
     visits = visit(EYE), visit(EYE, world=World(9))
     other = register_level(disc_at(EYE), disc_at(EYE), *visits, SETTINGS, coarse_only=True)
-    assert other is None or other.correlation < SETTINGS.least_correlation
+    assert other is None or other.together.correlation < SETTINGS.least_correlation
 
 
 def test_no_shared_series_gives_nothing():

@@ -17,7 +17,7 @@ from lfja_mri.change.layers import LevelImages
 from lfja_mri.change.matching import numbering_slips
 from lfja_mri.change.protocol import protocol_of
 from lfja_mri.change.registration import LevelMotion, register_level
-from lfja_mri.change.rigid import between_frames, joint_axes, mean_axes, move_joint
+from lfja_mri.change.rigid import Rigid, between_frames, joint_axes, mean_axes, move_joint
 from lfja_mri.change.types import Registration
 from lfja_mri.config import ChangeSettings, RegistrationSettings
 from lfja_mri.errors import Reason
@@ -29,6 +29,7 @@ from lfja_mri.model import (
     JointResult,
     Level,
     LevelMap,
+    SeriesShift,
     Side,
     StudyImages,
     StudyResult,
@@ -145,7 +146,8 @@ def _measured(
     graded: dict[JointKey, tuple[JointResult, JointResult]] = {}
     for key in keys:
         motion = motions.get(key[0])
-        pair = None if motion is None else _common_joint(first.joint(key), second.joint(key), motion)
+        images = (first.images, second.images)
+        pair = None if motion is None else _common_joint(first.joint(key), second.joint(key), motion, images)
         registration = _registration(motion, pair, first, second, settings)
         if key[0] in slips:
             registration = replace(registration, reason=Reason.DIFFERENT_NUMBERING)
@@ -174,19 +176,22 @@ def _level_motion(
 
 @dataclass(frozen=True, eq=False)
 class _CommonJoint:
-    """One joint carried into both visits; `apart_mm` is how far apart the visits had placed it."""
+    """One joint carried into both visits; how far apart the visits had placed it and its series."""
 
     first: Joint
     second: Joint
     middle_lps_mm: FloatArray
     apart_mm: float
-    flags: tuple[str, ...] = ()
+    series_apart_mm: float
 
 
-def _common_joint(first: Joint | None, second: Joint | None, motion: LevelMotion) -> _CommonJoint | None:
+def _common_joint(
+    first: Joint | None, second: Joint | None, motion: LevelMotion, images: tuple[StudyImages, StudyImages]
+) -> _CommonJoint | None:
     """Lay one joint frame half-way between two, with the zones of the visit that was surer of its joint."""
-    back = motion.from_middle.inverse
-    one = None if first is None else move_joint(first, motion.to_middle)
+    together = motion.together
+    back = together.from_middle.inverse
+    one = None if first is None else move_joint(first, together.to_middle)
     other = None if second is None else move_joint(second, back)
     if one is None or other is None or first is None or second is None:
         return None
@@ -195,12 +200,48 @@ def _common_joint(first: Joint | None, second: Joint | None, motion: LevelMotion
     axes = mean_axes(joint_axes(one.frame), joint_axes(other.frame))
     own = joint_axes(surer.frame)
     middle = move_joint(surer, between_frames(own, surer.frame.centre_lps_mm, axes, centre))
+    off_mm = {
+        role: (
+            alone.to_middle.inverse.apply(centre) - together.to_middle.inverse.apply(centre),
+            alone.from_middle.apply(centre) - together.from_middle.apply(centre),
+        )
+        for role, alone in motion.by_role.items()
+    }
     return _CommonJoint(
-        first=replace(move_joint(middle, motion.to_middle.inverse), shifts=first.shifts),
-        second=replace(move_joint(middle, motion.from_middle), shifts=second.shifts),
+        first=_carried(
+            middle, together.to_middle.inverse, first, images[0], {r: o[0] for r, o in off_mm.items()}
+        ),
+        second=_carried(
+            middle, together.from_middle, second, images[1], {r: o[1] for r, o in off_mm.items()}
+        ),
         middle_lps_mm=centre,
         apart_mm=float(np.linalg.norm(one.frame.centre_lps_mm - other.frame.centre_lps_mm)),
+        series_apart_mm=max((float(np.linalg.norm(o[1] - o[0])) for o in off_mm.values()), default=0.0),
     )
+
+
+def _carried(
+    middle: Joint, motion: Rigid, own: Joint, images: StudyImages, off_mm: Mapping[str, FloatArray]
+) -> Joint:
+    """Carry a joint of the middle frame into a visit, each series shifted so that both visits show the same tissue.
+
+    Where the visits' series shifts disagree, each visit gives way by half.
+    """
+    level = own.frame.level
+    known = {shift.image_key: shift.uncertainty_mm for shift in own.shifts}
+    shifts = tuple(
+        SeriesShift(
+            image.key,
+            level,
+            own.shift_of(image.key) + off_mm[str(image.role)],
+            known.get(image.key, own.frame.uncertainty_mm),
+            estimated=True,
+        )
+        for image in images.images
+        if str(image.role) in off_mm
+    )
+    rest = tuple(shift for shift in own.shifts if shift.image_key not in {one.image_key for one in shifts})
+    return replace(move_joint(middle, motion), shifts=shifts + rest)
 
 
 def _registration(
@@ -216,14 +257,18 @@ def _registration(
     error_mm = motion.error_mm(pair.middle_lps_mm)
     level = pair.first.frame.level
     believable = (
-        motion.correlation >= settings.least_correlation
+        motion.together.correlation >= settings.least_correlation
         and error_mm <= settings.most_error_mm
         and _near_start(motion, level, first, second, settings)
     )
     if not believable:
         return Registration(None, Reason.REGISTRATION_FAILED)
-    apart = pair.apart_mm > settings.most_joint_disagreement_mm
-    return Registration(error_mm, flags=("joint_places_disagree",) if apart else ())
+    limit_mm = settings.most_joint_disagreement_mm
+    checks = (
+        (pair.apart_mm > limit_mm, "joint_places_disagree"),
+        (pair.series_apart_mm > limit_mm, "series_shifts_disagree"),
+    )
+    return Registration(error_mm, flags=tuple(name for applies, name in checks if applies))
 
 
 def _near_start(
@@ -233,8 +278,8 @@ def _near_start(
     one, other = first.level_map.disc(level), second.level_map.disc(level)
     if one is None or other is None:
         return False
-    shift_mm = np.linalg.norm(motion.motion.apply(one.centre_lps_mm) - other.centre_lps_mm)
-    tilt = np.clip(np.dot(motion.motion.turn(one.axes.cranial), other.axes.cranial), -1, 1)
+    shift_mm = np.linalg.norm(motion.together.whole.apply(one.centre_lps_mm) - other.centre_lps_mm)
+    tilt = np.clip(np.dot(motion.together.whole.turn(one.axes.cranial), other.axes.cranial), -1, 1)
     return bool(shift_mm <= settings.most_shift_mm and np.degrees(np.arccos(tilt)) <= settings.most_turn_deg)
 
 

@@ -49,7 +49,7 @@ def numbering_slips(
                 other = follow_up[place + step]
                 images = baseline_at(disc.level), follow_up_at(other.level)
                 motion = register_level(disc, other, *images, settings, coarse_only=True)
-                fit[disc.level] = NO_FIT if motion is None else motion.correlation
+                fit[disc.level] = NO_FIT if motion is None else motion.together.correlation
     return _slipped(fits, settings.slip_margin)
 
 

@@ -12,7 +12,8 @@ motion would move if another part of the anatomy had decided it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,23 +25,17 @@ from lfja_mri.model import Disc, FloatArray
 
 
 @dataclass(frozen=True, eq=False)
-class LevelMotion:
-    """How a level moved between two visits.
+class Motion:
+    """One half of a motion from the baseline to the middle frame, the other on to the follow-up.
 
     Parameters
     ----------
-    to_middle
-        From the baseline to the middle frame.
-    from_middle
-        From the middle frame to the follow-up.
     centre_lps_mm
         Of the level in the middle frame.
     covariance
         6x6 of (rotation vector in rad, shift in mm) about that centre.
     correlation
-        Mean correlation of the roles, -1 to 1.
-    roles
-        Which series spoke.
+        Of the signals at both visits, -1 to 1.
     """
 
     to_middle: Rigid
@@ -48,10 +43,9 @@ class LevelMotion:
     centre_lps_mm: FloatArray
     covariance: FloatArray
     correlation: float
-    roles: tuple[str, ...]
 
     @property
-    def motion(self) -> Rigid:
+    def whole(self) -> Rigid:
         """From the baseline to the follow-up."""
         return self.from_middle.after(self.to_middle)
 
@@ -61,6 +55,23 @@ class LevelMotion:
         lever = np.array([[0, z, -y], [-z, 0, x], [y, -x, 0]], dtype=np.float64)
         spread = np.hstack([lever, np.eye(3)])
         return float(np.sqrt(max(np.trace(spread @ self.covariance @ spread.T), 0.0)))
+
+
+@dataclass(frozen=True, eq=False)
+class LevelMotion:
+    """How a level moved between two visits: by all series together, and by each role alone.
+
+    The roles differ where a series' shift within its own study was misjudged, so what is measured on a role is
+    carried by that role's own motion.
+    """
+
+    together: Motion
+    by_role: Mapping[str, Motion]
+
+    def error_mm(self, middle_lps_mm: FloatArray) -> float:
+        """Return the error at a point of the middle frame: root mean square over the roles, each by its own."""
+        motions = list(self.by_role.values()) or [self.together]
+        return float(np.sqrt(np.mean([motion.error_mm(middle_lps_mm) ** 2 for motion in motions])))
 
 
 def register_level(
@@ -94,6 +105,7 @@ def register_level(
     centre = half.apply(baseline_disc.centre_lps_mm)
     parameters = np.zeros(PARAMETERS)
     fit: Fit | None = None
+    stage: Stage | None = None
     for smoothing_mm, spacing_mm in settings.passes[: 1 if coarse_only else None]:
         points, octants = _region(centre, axes, spacing_mm, settings)
         places = half.inverse.apply(points), half.apply(points)
@@ -103,17 +115,31 @@ def register_level(
         if fit is None:
             return None
         parameters = fit.parameters
-    if fit is None:
+    if fit is None or stage is None:
         return None
-    step = small_motion(parameters / 2, centre)
-    return LevelMotion(
-        to_middle=step.after(half),
-        from_middle=half.after(step),
-        centre_lps_mm=centre,
+    together = _motion(stage, fit)
+    return LevelMotion(together, {} if coarse_only else _by_role(stage, fit, settings))
+
+
+def _motion(stage: Stage, fit: Fit) -> Motion:
+    step = small_motion(fit.parameters / 2, stage.centre_lps_mm)
+    return Motion(
+        to_middle=step.after(stage.half),
+        from_middle=stage.half.after(step),
+        centre_lps_mm=stage.centre_lps_mm,
         covariance=fit.covariance,
         correlation=fit.correlation,
-        roles=fit.roles,
     )
+
+
+def _by_role(stage: Stage, start: Fit, settings: RegistrationSettings) -> dict[str, Motion]:
+    """Let each role go on alone from where all together ended; roles that do not fit alone are left out."""
+    found = {}
+    for channel in stage.channels:
+        fit = align(replace(stage, channels=(channel,)), start.parameters, settings)
+        if fit is not None and fit.correlation >= settings.least_correlation:
+            found[channel.role] = _motion(stage, fit)
+    return found
 
 
 def _region(
