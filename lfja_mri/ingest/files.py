@@ -17,6 +17,7 @@ from lfja_mri.errors import Reason
 from lfja_mri.model import Rejection
 
 BYTES_PER_MIB = 1024 * 1024
+ARCHIVE_SUFFIXES = frozenset({".zip", ".tar", ".tgz", ".gz", ".tbz", ".tbz2", ".bz2", ".txz", ".xz"})
 ARCHIVE_ERRORS = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -79,8 +80,12 @@ def find_sources(inputs: Sequence[Path], settings: IngestSettings) -> Found:
     A DICOMDIR given as input stands for the folder that holds it: what it lists may be incomplete or moved, so the
     files themselves are read.
     """
+    named = {given.resolve() for given in inputs}
     paths = sorted({path for given in inputs for path in _files_below(given)})
-    entries = sorted((entry for path in paths for entry in _open(path, settings)), key=attrgetter("order"))
+    entries = sorted(
+        (entry for path in paths for entry in _open(path, settings, named=path in named)),
+        key=attrgetter("order"),
+    )
     sources, rejections = [], []
     for number, entry in enumerate(entries, start=1):
         source = Source(number, entry.path, entry.member)
@@ -177,8 +182,9 @@ def _files_below(given: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in names)
 
 
-def _open(path: Path, settings: IngestSettings) -> list[_Entry]:
-    kind = _archive_kind(path)
+def _open(path: Path, settings: IngestSettings, *, named: bool) -> list[_Entry]:
+    """Look into an archive; inside folders only those called so, since opening every file twice takes time."""
+    kind = _archive_kind(path) if named or path.suffix.lower() in ARCHIVE_SUFFIXES else None
     if kind is None:
         return [_Entry(path)]
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 IMPLICIT = "1.2.840.10008.1.2"
@@ -17,6 +18,7 @@ COMPRESSED_PREFIXES = ("1.2.840.10008.1.2.4", "1.2.840.10008.1.2.5")
 FIRST_READ_BYTES = 1 << 15
 PREAMBLE_BYTES = 128
 UNKNOWN_LENGTH = 0xFFFFFFFF
+EXPLICIT_HEAD = struct.Struct("<HH2sH")
 PIXEL_DATA = 0x7FE00010
 FIRST_PIXEL_TAG = 0x7FE00001
 FRAME_GROUPS = range(0x52009229, 0x52009231)
@@ -93,7 +95,7 @@ class Record:
     Parameters
     ----------
     fields
-        Values by DICOM keyword, file meta included: text, list of text, or whole number; absent ones are left out.
+        Values by DICOM keyword, file meta included: text, several texts, or a whole number; absent ones are left out.
     pixel_start
         Offset of the pixel bytes in the file; None where the file holds no pixels.
     pixel_length
@@ -154,9 +156,16 @@ def _walk_meta(data: bytes, found: Raw) -> int:
 
 def _walk_elements(data: bytes, place: int, found: Raw, *, explicit: bool) -> int | None:
     """Keep what is wanted up to the pixels; return where those start."""
-    last = 0
+    last, end, unpack = 0, len(data) - 12, EXPLICIT_HEAD.unpack_from
     while True:
-        tag, start, length = _element(data, place, explicit=explicit)
+        if explicit and place <= end:
+            # the usual element, spelt out: this loop is what the header pass spends its time on
+            group, element, kind, length = unpack(data, place)
+            tag, start = group << 16 | element, place + 8
+            if kind not in SHORT_VRS:
+                tag, start, length = _element(data, place, explicit=True)
+        else:
+            tag, start, length = _element(data, place, explicit=explicit)
         if tag <= last or tag in FRAME_GROUPS:
             raise _OddError
         if tag >= FIRST_PIXEL_TAG:
@@ -164,9 +173,9 @@ def _walk_elements(data: bytes, place: int, found: Raw, *, explicit: bool) -> in
         if length == UNKNOWN_LENGTH:
             place = _after_sequence(data, start, DEEPEST_NESTING, explicit=explicit)
         else:
-            if tag in WANTED:
-                found[tag] = data[start : start + length]
             place = start + length
+            if tag in WANTED:
+                found[tag] = data[start:place]
         last = tag
 
 
@@ -222,10 +231,17 @@ def _decoded(raw: Raw) -> dict[str, Any]:
             if len(value) == 2:
                 fields[NUMBER_TAGS[tag]] = struct.unpack("<H", value)[0]
         elif tag in TEXT_TAGS:
-            text = _text(value)
+            text = _value(value)
             if text:
-                fields[TEXT_TAGS[tag]] = text.split("\\") if "\\" in text else text
+                fields[TEXT_TAGS[tag]] = text
     return fields
+
+
+@lru_cache(maxsize=4096)
+def _value(value: bytes) -> str | tuple[str, ...]:
+    """Decode text; most values repeat from file to file, so they are kept."""
+    text = _text(value)
+    return tuple(text.split("\\")) if "\\" in text else text
 
 
 def _text(value: bytes) -> str:

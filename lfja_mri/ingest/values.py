@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 PARSE_ERRORS = (
@@ -62,7 +62,7 @@ def number_of(value: Any) -> float | None:
     if value is None:
         return None
     try:
-        number = float(value[0] if isinstance(value, Sequence) and not isinstance(value, str) else value)
+        number = float(value if isinstance(value, (str, int, float)) else value[0])
     except (TypeError, ValueError, IndexError):
         return None
     return number if math.isfinite(number) else None
