@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lfja_mri.batch.folder import read_record
-from lfja_mri.batch.run import STUDIES
+from lfja_mri.batch.folder import STUDIES, read_record
 from lfja_mri.change import Change, Evidence, RoleProtocol, compare_tables, protocol_of
 from lfja_mri.change.common_frame import common_frame
 from lfja_mri.change.repeatability import joint_pairs, read_pairs, repeatability, repeatability_toml

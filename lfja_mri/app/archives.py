@@ -90,3 +90,11 @@ def agree(
     messages.print(
         f"graded in one table only: {reading.only_tested} tested, {reading.only_reference} reference"
     )
+
+
+@app.command(epilog="Example: lfja-mri report graded")
+def report(folder: Graded) -> None:
+    """Write the first page of an archive again from its tables; the studies' own pages stay as they were."""
+    from lfja_mri.batch.pages import write_index
+
+    messages.print(f"the first page lies in {write_index(folder)}")

@@ -54,6 +54,10 @@ def grade(
     ] = None,
     salt_file: Salt = None,
     scheduler: Scheduler = None,
+    overrides: Annotated[
+        Path | None,
+        typer.Option(help="Readers' marks (CSV), as the pages export them; flagged in the table."),
+    ] = None,
     *,
     pictures: Pictures = True,
     report: Pages = True,
@@ -67,7 +71,9 @@ def grade(
     from lfja_mri.outputs import Extras
     from lfja_mri.pipeline import prepare
 
-    options = RunOptions(jobs, timeout, force, Extras(pictures, report), secret(salt_file), scheduler)
+    options = RunOptions(
+        jobs, timeout, force, Extras(pictures, report), secret(salt_file), scheduler, overrides
+    )
     road = prepare(config, rules, level_above_sacrum(lowest_level), mask_source(masks, mask_scheme))
     with progress_display(quiet=quiet) as progress:
         done = grade_inputs(inputs, out, road, options, progress)

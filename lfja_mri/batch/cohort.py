@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lfja_mri.batch.folder import STUDIES
 from lfja_mri.batch.lock import locked
 from lfja_mri.batch.pairs import measure_pairs
-from lfja_mri.batch.run import STUDIES, RunOptions, RunReport, run_studies
+from lfja_mri.batch.run import RunOptions, RunReport, run_studies
 from lfja_mri.change import (
     CHANGE_COLUMNS,
     SUMMARY_COLUMNS,

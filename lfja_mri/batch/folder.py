@@ -18,6 +18,7 @@ from typing import Any
 from lfja_mri.errors import OutputError
 
 RECORD_NAME = "run.json"
+STUDIES = "studies"
 
 
 @dataclass(frozen=True)

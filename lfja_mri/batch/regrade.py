@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lfja_mri.batch.folder import damaged
-from lfja_mri.batch.run import STUDIES, row_order
+from lfja_mri.batch.folder import STUDIES, damaged
+from lfja_mri.batch.run import row_order
 from lfja_mri.errors import InputError
 from lfja_mri.grading import RuleTable, judge, measurements_from_json
 from lfja_mri.model import JointResult, Measurements

@@ -14,21 +14,28 @@ from pathlib import Path
 from typing import Any
 
 from lfja_mri import __version__
-from lfja_mri.batch.folder import RECORD_NAME, file_digest, finished, read_record, to_json, write_study_folder
+from lfja_mri.batch.folder import (
+    RECORD_NAME,
+    STUDIES,
+    file_digest,
+    finished,
+    read_record,
+    to_json,
+    write_study_folder,
+)
 from lfja_mri.batch.lock import locked
+from lfja_mri.batch.pages import write_index
 from lfja_mri.batch.workers import Failure, WorkerPool, attempt
 from lfja_mri.config import digest
 from lfja_mri.errors import ExitCode, InputError, Reason
 from lfja_mri.ingest import Study, content_digest, find_studies, subject_key
 from lfja_mri.model import STANDARD_LEVELS, JointResult, Level, NotGraded, Rejection, Side, StudyResult
-from lfja_mri.outputs import PAGE, Extras, about, scale_of, study_content
+from lfja_mri.outputs import Extras, scale_of, study_content
 from lfja_mri.pipeline import Road, grade_study
 from lfja_mri.progress import ReportProgress, silent
-from lfja_mri.report import index_page
+from lfja_mri.report.marks import JointKey, ReaderMark, read_marks, with_marks
 from lfja_mri.results import GRADES_COLUMNS, Visit, grade_rows
 from lfja_mri.tables import Cell, read_csv, to_csv, write_bytes, write_text
-
-STUDIES = "studies"
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ class RunOptions:
     extras: Extras = field(default_factory=Extras)
     salt: bytes | None = None
     scheduler: str | None = None
+    overrides: Path | None = None
 
     @property
     def processes(self) -> int:
@@ -143,20 +151,14 @@ def run_studies(
     failures = tuple(sorted(_work(waiting, options, progress), key=lambda failure: failure.study_key))
     lost = {failure.study_key for failure in failures}
     done = tuple(sorted(task.study.study_key for task in tasks if task.study.study_key not in lost))
-    rows = gather(out, tasks, failures, road)
+    rows = gather(
+        out, tasks, failures, road, {} if options.overrides is None else read_marks(options.overrides)
+    )
     report = RunReport(out, done, skipped, failures, tuple(rejections), tuple(rows))
     write_bytes(out / RECORD_NAME, to_json(_run_record(report, road)))
     if options.extras.pages:
-        write_text(out / "index.html", _index(report, road))
+        write_index(out)
     return report
-
-
-def _index(report: RunReport, road: Road) -> str:
-    links = {key: f"{STUDIES}/{key}/{PAGE}" for key in report.finished}
-    failures = [(f"study {one.study_key}", f"{one.reason.value}: {one.detail}") for one in report.failures]
-    return index_page(
-        report.rows, about=about(road), links=links, failures=failures, further=[("grades.csv", "grades.csv")]
-    )
 
 
 def _run_record(report: RunReport, road: Road) -> dict[str, Any]:
@@ -227,17 +229,20 @@ def _outcomes(tasks: Sequence[Task], options: RunOptions) -> Iterable[tuple[int,
 
 
 def gather(
-    out: Path, tasks: Sequence[Task], failures: Sequence[StudyFailure], road: Road
-) -> list[Mapping[str, str]]:
-    """Write `grades.csv` from the studies' own tables, ten rows for a failed study too, sorted."""
+    out: Path,
+    tasks: Sequence[Task],
+    failures: Sequence[StudyFailure],
+    road: Road,
+    marks: Mapping[JointKey, ReaderMark],
+) -> list[dict[str, str]]:
+    """Write `grades.csv` from the studies' own tables, ten rows for a failed study too, sorted, readers' marks in it."""
     lost = {failure.study_key: failure for failure in failures}
     rows: list[Mapping[str, Cell]] = []
     for task in tasks:
         failure = lost.get(task.study.study_key)
         rows += _failed_rows(task, failure, road) if failure else read_csv(task.folder / "grades.csv")
-    text = to_csv(GRADES_COLUMNS, sorted(rows, key=row_order))
-    write_text(out / "grades.csv", text)
-    return list(read_csv(out / "grades.csv"))
+    write_text(out / "grades.csv", to_csv(GRADES_COLUMNS, with_marks(sorted(rows, key=row_order), marks)))
+    return read_csv(out / "grades.csv")
 
 
 def row_order(row: Mapping[str, Cell]) -> tuple[str, str, str, int, int]:

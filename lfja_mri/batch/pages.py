@@ -1,0 +1,51 @@
+"""The first page of an archive, made from its tables alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lfja_mri import __version__
+from lfja_mri.batch.folder import RECORD_NAME, STUDIES
+from lfja_mri.errors import InputError
+from lfja_mri.outputs import PAGE
+from lfja_mri.report import About, index_page
+from lfja_mri.results import GRADES_COLUMNS
+from lfja_mri.tables import read_csv, write_text
+
+TABLES = ("grades.csv", "change.csv", "summary.csv", "cohort.html")
+
+
+def write_index(archive: Path) -> Path:
+    """Write `index.html` of an archive that `grade` or `cohort` wrote, and return where it lies.
+
+    Raises
+    ------
+    InputError
+        The folder holds no `grades.csv`.
+    """
+    if not (archive / "grades.csv").is_file():
+        raise InputError(f"{archive} holds no grades.csv; needed a folder that `grade` or `cohort` wrote")
+    rows = read_csv(archive / "grades.csv", GRADES_COLUMNS)
+    pages = {row["study_key"]: f"{STUDIES}/{row['study_key']}/{PAGE}" for row in rows}
+    links = {key: page for key, page in pages.items() if (archive / page).is_file()}
+    further = [(name, name) for name in TABLES if (archive / name).is_file()]
+    about = (
+        About(__version__, scale=rows[0]["scale"], rules_digest=rows[0]["rules_digest"])
+        if rows
+        else About(__version__)
+    )
+    page = index_page(rows, about=about, links=links, failures=_failures(archive), further=further)
+    write_text(archive / "index.html", page)
+    return archive / "index.html"
+
+
+def _failures(archive: Path) -> list[tuple[str, str]]:
+    try:
+        record = json.loads((archive / RECORD_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [
+        (f"study {one['study_key']}", f"{one['reason']}: {one['detail']}")
+        for one in record.get("failures", [])
+    ]
