@@ -1,0 +1,75 @@
+"""Known motion between series is found, and what cannot be told is not made up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from facets_toy import ToyJoint, axial_image, sagittal_image, settings, toy_disc, toy_levels, toy_study
+
+from lfja_mri.facets import place_joints
+from lfja_mri.facets.alignment import series_shift
+from lfja_mri.facets.prior import site_of
+from lfja_mri.model import Joint, Side, Volume
+
+JOINTS = {Side.LEFT: ToyJoint(), Side.RIGHT: ToyJoint(outwards_mm=15.0)}
+
+
+@pytest.fixture(scope="module")
+def axial():
+    return axial_image(JOINTS, toy_disc())
+
+
+def _shift(reference, moving):
+    site = site_of(toy_disc(), Side.LEFT, toy_levels(), settings())
+    return series_shift(reference, moving, site, settings().alignment)
+
+
+@pytest.mark.parametrize("moved", [(0.0, 0.0, 0.0), (2.0, -3.0, 1.0), (-3.0, 1.5, 2.5)])
+def test_a_known_shift_is_found(axial, moved):
+    shift = _shift(axial, sagittal_image(JOINTS, toy_disc(), shift=moved))
+    assert shift.estimated
+    error = np.abs(shift.shift_lps_mm - np.array(moved))
+    assert np.all(error[:2] < 1.0)
+    assert error[2] < 1.75  # half of the axial pitch: a toy has few edges along z
+    assert shift.uncertainty_mm < 1.5
+
+
+def test_a_shift_beyond_the_bound_is_not_estimated(axial):
+    shift = _shift(axial, sagittal_image(JOINTS, toy_disc(), shift=(0.0, 9.0, 0.0)))
+    assert not shift.estimated
+    assert np.array_equal(shift.shift_lps_mm, np.zeros(3))
+
+
+def test_noise_alone_gives_no_shift(axial):
+    sagittal = sagittal_image(JOINTS, toy_disc())
+    noise = np.random.default_rng(3).normal(500, 50, sagittal.volume.values_zyx.shape).astype(np.float32)
+    volume = Volume(noise, sagittal.volume.voxel_to_lps, 4.0)
+    assert not _shift(axial, replace(sagittal, volume=volume)).estimated
+
+
+def test_a_series_of_another_region_gives_no_shift(axial):
+    far = sagittal_image(JOINTS, toy_disc(centre=(5.0, 0.0, 200.0)))
+    assert not _shift(axial, far).estimated
+
+
+def test_joints_report_the_shift_of_each_other_series(axial):
+    """The levels come from the sagittal series, the joints from the axial one: the disc's move is undone."""
+    moved = np.array([0.0, -3.0, 2.0])
+    sagittal = sagittal_image(JOINTS, toy_disc(), shift=moved)
+    disc = toy_disc()
+    disc = replace(disc, centre_lps_mm=disc.centre_lps_mm + moved)
+    levels = toy_levels(disc)
+    levels = replace(levels, canal_line_lps_mm=levels.canal_line_lps_mm + moved)
+    joints = [
+        joint
+        for joint in place_joints(toy_study(axial, sagittal), levels, settings())
+        if isinstance(joint, Joint)
+    ]
+    for joint in joints:
+        assert [shift.image_key for shift in joint.shifts] == ["sag"]
+        assert np.linalg.norm(joint.shift_of("sag") - moved) < 2.0
+        assert np.array_equal(joint.shift_of("ax"), np.zeros(3))
+        truth = 28.0  # behind the disc where the axial series shows it
+        assert abs(joint.frame.centre_lps_mm[1] - truth) < 2.0
