@@ -141,11 +141,15 @@ def _paint_under_skin(lattice: Lattice, person: Person, noise: ImageArray) -> No
     lowest = min(disc.frame.origin[2] for disc in person.spine.discs if disc.level is not None)
     tips = [v.frame.to_lps(spinolaminar_point(v))[1] + v.spinous_length_mm for v in person.spine.vertebrae]
     window = lattice.window(
-        np.array([-60.0, float(np.median(tips)), lowest - 50]), np.array([60.0, 1e3, lowest + 45])
+        np.array([-80.0, float(np.median(tips)), lowest - 55]), np.array([80.0, 1e3, lowest + 55])
     )
     if window is None:
         return
-    share = np.clip(0.5 - np.abs(noise[window.slices]), 0, 0.5) * 0.8
+    x, y, z = window.axes_mm()
+    fade = np.exp(-((x / 35) ** 2) - ((z - lowest) / 25) ** 2) * np.clip(
+        (y - float(np.median(tips))) / 6, 0, 1
+    )
+    share = np.clip(0.5 - np.abs(noise[window.slices]), 0, 0.5) * fade
     held = np.where(mask_of(window, Tissue.FAT), np.rint(255 * share), 0).astype(np.uint8)
     np.maximum(window.oedema, held, out=window.oedema)
 
