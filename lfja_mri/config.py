@@ -95,6 +95,7 @@ class LevelsSettings(Settings):
     usual_width_per_depth: float
     width_share: float
     largest_shift_mm: float
+    largest_plate_shift_mm: float
     disc_depth_mm: tuple[float, float]
     external_mask_confidence: float
 
@@ -153,6 +154,7 @@ class RefineSettings(Settings):
     tip_freedom_mm: float
     tip_score: float
     tip_gain: float
+    tip_least_lateral_mm: float
     length_sd_mm: float
     midline_sd_mm: float
     gap_range_mm: tuple[float, float]
@@ -249,7 +251,9 @@ class MeasureSettings(Settings):
     sector_bright_share: float
     perimeter_uncertainty: float
     spread_least_width_mm: float
+    spread_from_height_share: float
     extension_from_mm: float
+    foramen_height_share: float
     extension_uncertainty_factor: float
     effusion_half_window_mm: float
     effusion_height_share: float

@@ -55,11 +55,12 @@ def find_bright_tissue(ratio: ZoneSignal, threshold: float, scene: Scene) -> Bri
     outside = ratio.imaged & ~ratio.of(*INSIDE_CAPSULE, *EXCLUDED)
     cyst, cyst_mm3 = _cysts(ratio, outside, settings)
     bright = outside & ~cyst & (np.nan_to_num(ratio.signal_zyx) >= threshold)
+    seeds = scene.shell & (scene.height_share <= settings.spread_from_height_share)
     return BrightTissue(
         ratio=ratio,
         bright=bright,
         connected=_touching(bright, ratio.perimeter),
-        spreading=_joined(bright, scene.shell, settings.spread_least_width_mm, ratio),
+        spreading=_joined(bright, seeds, settings.spread_least_width_mm, ratio),
         cyst=cyst,
         cyst_volume_mm3=cyst_mm3,
     )
@@ -96,7 +97,10 @@ def extent_mm(tissue: BrightTissue, from_capsule_mm: FloatArray) -> float:
 
 
 def extension_volumes_mm3(tissue: BrightTissue, scene: Scene) -> dict[str, float]:
-    """Return the volume of spreading bright tissue in each extension target beyond the shell, in mm3; higher is worse."""
+    """Return the volume of spreading bright tissue in each extension target beyond the shell, in mm3; higher is worse.
+
+    In the foramen only what lies beside the joint counts: further up are the nerve root and its veins.
+    """
     beyond = tissue.spreading & (scene.from_space_mm > scene.settings.extension_from_mm)
     voxel_mm3 = tissue.ratio.voxel_mm3
     return {

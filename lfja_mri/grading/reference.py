@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from lfja_mri.config import MeasureSettings
 from lfja_mri.geometry import apply, sample
@@ -89,9 +90,19 @@ def tissue_points_lps_mm(tissue: SpineTissue, scene: Scene) -> FloatArray:
         if len(labelled := _labelled_points_lps_mm(labels, tissue, scene.study))
     ]
     found = np.concatenate(points) if points else np.empty((0, 3))
-    if not len(found) and tissue is SpineTissue.CANAL:
-        found = _tube_points_lps_mm(scene.level_map.canal_line_lps_mm, settings.canal_radius_mm)
+    if tissue is SpineTissue.CANAL:
+        found = _within_sac(found, scene.level_map.canal_line_lps_mm, settings)
     return found[np.abs((found - centre) @ cranial) <= settings.reference_half_height_mm]
+
+
+def _within_sac(points_lps_mm: FloatArray, line_lps_mm: FloatArray, settings: MeasureSettings) -> FloatArray:
+    """Keep canal points near its centre line: beside it the label holds epidural fat and roots, not CSF."""
+    if len(line_lps_mm) < 2:
+        return points_lps_mm
+    if not len(points_lps_mm):
+        return _tube_points_lps_mm(line_lps_mm, settings.canal_radius_mm)
+    distance_mm, _ = cKDTree(line_lps_mm).query(points_lps_mm)
+    return points_lps_mm[distance_mm <= settings.canal_radius_mm]
 
 
 def _labelled_points_lps_mm(labels: TissueLabels, tissue: SpineTissue, study: StudyImages) -> FloatArray:

@@ -50,6 +50,16 @@ class Scene:
         )
         return np.asarray(near & (self.zones.sectors_zyx > 0))
 
+    @cached_property
+    def height_share(self) -> FloatArray:
+        """How far every zone voxel lies above or below the joint's middle, as a share of the joint's height."""
+        zones, frame = self.zones, self.joint.frame
+        step_zyx = (zones.voxel_to_lps[:3, :3].T @ frame.cranial_lps)[::-1]
+        start = (zones.voxel_to_lps[:3, 3] - frame.centre_lps_mm) @ frame.cranial_lps
+        plane, row, column = np.ogrid[tuple(slice(count) for count in zones.labels_zyx.shape)]
+        above_mm = plane * step_zyx[0] + row * step_zyx[1] + column * step_zyx[2] + start
+        return np.abs(above_mm) / frame.height_mm
+
     def _distance_mm(self, *zones: Zone) -> FloatArray:
         inside = np.isin(self.zones.labels_zyx, [zone.code for zone in zones])
         spacing_zyx = np.linalg.norm(self.zones.voxel_to_lps[:3, :3], axis=0)[::-1]
