@@ -53,7 +53,8 @@ def joint_line(
     sideways = _smooth_path(evidence, settings)
     around = [run for run in runs if abs(run.cut.height_mm - height_mm) <= 0.35 * shape.height_mm]
     along = np.mean([run.best_near(sideways) for run in around or [runs[lower]]], axis=0)
-    first, last = _tips(along, shape, settings)
+    outwards = (1.0 - share) * runs[lower].points[:, 0] + share * runs[upper].points[:, 0]
+    first, last = _tips(np.where(outwards < settings.tip_least_lateral_mm, -1.0, along), shape, settings)
     offsets = sideways[first : last + 1]
     lines = [runs[at].lps(offsets, first, last) for at in (lower, upper)]
     return _resampled((1.0 - share) * lines[0] + share * lines[1])
