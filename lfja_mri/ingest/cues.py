@@ -15,11 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lfja_mri.config import IngestSettings
-from lfja_mri.geometry import unit
+from lfja_mri.ingest.back import PIXEL_MM, back_of
 from lfja_mri.model import FloatArray, ImageArray, Plane
 
-PIXEL_MM = 1.5
-PROFILE_MM = 126.0
 SKIN_FAT_MM = (3.0, 7.5)
 THICK_FAT_PERCENTILE = 85
 FASCIA_MARGIN_MM = 12.0
@@ -72,18 +70,6 @@ class Cues:
         return self.skin_fat / max(self.beside, SMALLEST)
 
 
-@dataclass(frozen=True, eq=False)
-class _Back:
-    """Signal by depth below the skin of the back, one line a row; NaN outside the image."""
-
-    profiles: FloatArray
-
-    def window(self, depths_mm: tuple[float, float]) -> FloatArray:
-        """Return the part of every profile between two depths."""
-        near, deep = (int(depth / PIXEL_MM) for depth in depths_mm)
-        return self.profiles[:, near:deep]
-
-
 def cues_of(plane_yx: ImageArray, voxel_to_lps: FloatArray, plane: Plane) -> Cues | None:
     """Measure one plane; None where it is coronal or shows no skin of the back.
 
@@ -96,14 +82,22 @@ def cues_of(plane_yx: ImageArray, voxel_to_lps: FloatArray, plane: Plane) -> Cue
     plane
         Anatomical direction of the plane.
     """
-    if plane is Plane.CORONAL:
-        return None
-    turned, steps_mm = _turned(plane_yx, voxel_to_lps, plane)
-    image = _working_image(turned, steps_mm)
-    back = _back(image)
+    back = None if plane is Plane.CORONAL else back_of(plane_yx, voxel_to_lps, plane)
     if back is None:
         return None
-    return _sagittal_cues(back) if plane is Plane.SAGITTAL else _axial_cues(back)
+    return _sagittal_cues(back.profiles) if plane is Plane.SAGITTAL else _axial_cues(back.profiles)
+
+
+def bright_path(plane_yx: ImageArray, plane_to_lps: FloatArray) -> FloatArray | None:
+    """Return the brightest path of a sagittal plane at the depth of the canal, (N, 3) LPS mm; None if no back is seen."""
+    back = back_of(plane_yx, plane_to_lps, Plane.SAGITTAL)
+    if back is None:
+        return None
+    first, canal = _canal(back.profiles)
+    if canal.shape[1] < 3:
+        return None
+    depths = first + np.array(_brightest_path(canal), dtype=np.float64)
+    return back.skin_lps_mm + depths[:, None] * back.inwards_lps_mm
 
 
 def middle_cues(found: Sequence[Cues]) -> Cues:
@@ -144,102 +138,53 @@ def _logistic(score: float) -> float:
     return 1.0 / (1.0 + math.exp(-max(min(score, 3.9), -3.9)))
 
 
-def _turned(
-    plane_yx: ImageArray, voxel_to_lps: FloatArray, plane: Plane
-) -> tuple[ImageArray, tuple[float, float]]:
-    """Turn a plane so that columns run from front to back and, if sagittal, rows from head to feet; with its steps."""
-    axes = np.stack([unit(voxel_to_lps[:3, 0]), unit(voxel_to_lps[:3, 1])])
-    steps = [float(step) for step in np.linalg.norm(voxel_to_lps[:3, :2], axis=0)]
-    swapped = abs(axes[1, 1]) > abs(axes[0, 1])
-    turned = plane_yx.T if swapped else plane_yx
-    along, down = (axes[1], axes[0]) if swapped else (axes[0], axes[1])
-    if plane is Plane.SAGITTAL and down[2] > 0:
-        turned = turned[::-1]
-    if along[1] < 0:
-        turned = turned[:, ::-1]
-    return turned, ((steps[0], steps[1]) if swapped else (steps[1], steps[0]))
-
-
-def _working_image(plane_yx: ImageArray, steps_mm: tuple[float, float]) -> FloatArray:
-    """Resample to 1.5 mm, lightly smoothed, scaled to 0-1 between the 1st and the 99.5th percentile."""
-    from scipy import ndimage
-
-    zoom = [step / PIXEL_MM for step in steps_mm]
-    image = ndimage.gaussian_filter(plane_yx.astype(np.float64), [0.5 / z if z < 1 else 0.01 for z in zoom])
-    image = ndimage.gaussian_filter(ndimage.zoom(image, zoom, order=1), 0.6)
-    low, high = np.percentile(image, [1, 99.5])
-    scaled: FloatArray = np.clip((image - low) / max(high - low, 1e-9), 0, 1)
-    return scaled
-
-
-def _back(image: FloatArray) -> _Back | None:
-    """Return the profiles from the skin inwards; None where too few rows show the skin."""
-    from scipy import ndimage
-
-    smooth = ndimage.gaussian_filter(image, 1.5)
-    body = ndimage.binary_opening(smooth > 0.1 * np.percentile(smooth, 98), np.ones((3, 5), dtype=bool))
-    labels, count = ndimage.label(body)
-    if not count:
-        return None
-    body = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
-    height, width = image.shape
-    lines = []
-    for row in range(height // 10, height * 23 // 25):
-        columns = np.flatnonzero(body[row])
-        if columns.size and columns[-1] > 0.35 * width:
-            lines.append(_profile(image[row], int(columns[-1])))
-    return _Back(np.stack(lines)) if len(lines) >= max(height // 4, 8) else None
-
-
-def _profile(line: FloatArray, edge: int) -> FloatArray:
-    """Return the signal by depth, from the outer flank of the skin, which lies near `edge`."""
-    start = max(0, edge - 5)
-    skin = line[start : edge + 3]
-    outer = start + int(np.flatnonzero(skin >= 0.5 * skin.max())[-1])
-    length = int(PROFILE_MM / PIXEL_MM)
-    inwards = line[max(0, outer - length + 1) : outer + 1][::-1]
-    profile = np.full(length, np.nan)
-    profile[: inwards.size] = inwards
-    return profile
-
-
-def _sagittal_cues(back: _Back) -> Cues | None:
-    fat = _skin_fat(back.profiles[len(back.profiles) // 2 :])
-    start = max(CANAL_MM[0], _fascia_mm(back) + FASCIA_MARGIN_MM)
-    first, last = int(start / PIXEL_MM), int(CANAL_MM[1] / PIXEL_MM)
-    canal = np.nan_to_num(back.profiles[:, first:last], nan=-1.0)
+def _sagittal_cues(profiles: FloatArray) -> Cues | None:
+    fat = _skin_fat(profiles[len(profiles) // 2 :])
+    first, canal = _canal(profiles)
     if canal.shape[1] < 3:
         return None
     places = _brightest_path(canal)
     rows = np.arange(len(places))
-    fluid = _median(canal[rows, places])
     near, deep = (int(depth / PIXEL_MM) for depth in BEHIND_CANAL_MM)
     behind = [
-        _median(back.profiles[row, max(0, first + place - deep) : max(1, first + place - near)])
+        _median(profiles[row, max(0, first + place - deep) : max(1, first + place - near)])
         for row, place in zip(rows, places, strict=True)
     ]
-    widths = [_width(back.profiles[row], first + int(place)) for row, place in zip(rows, places, strict=True)]
+    widths = [_width(profiles[row], first + place) for row, place in zip(rows, places, strict=True)]
     return Cues(
-        Plane.SAGITTAL,
-        fat,
-        fluid,
-        _median(np.array(behind)),
-        float(np.median(widths)),
-        float(np.std(np.diff(places))),
+        plane=Plane.SAGITTAL,
+        skin_fat=fat,
+        fluid=_median(canal[rows, places]),
+        beside=_median(np.array(behind)),
+        width_mm=float(np.median(widths)),
+        roughness=float(np.std(np.diff(places))),
     )
+
+
+def _canal(profiles: FloatArray) -> tuple[int, FloatArray]:
+    """Return the first depth at which the canal may lie, below any thick fat, and the signal from there on."""
+    start = max(CANAL_MM[0], _fascia_mm(profiles) + FASCIA_MARGIN_MM)
+    first = int(start / PIXEL_MM)
+    return first, np.nan_to_num(profiles[:, first : int(CANAL_MM[1] / PIXEL_MM)], nan=-1.0)
+
+
+def _window(profiles: FloatArray, depths_mm: tuple[float, float]) -> FloatArray:
+    """Return the part of every profile between two depths."""
+    near, deep = (int(depth / PIXEL_MM) for depth in depths_mm)
+    return profiles[:, near:deep]
 
 
 def _skin_fat(profiles: FloatArray) -> float:
     """Signal below the skin, of the rows where it is bright: in thin people most rows have hardly any fat."""
-    layer = np.median(_Back(profiles).window(SKIN_FAT_MM), axis=1)
+    layer = np.median(_window(profiles, SKIN_FAT_MM), axis=1)
     layer = layer[np.isfinite(layer)]
     return float(np.percentile(layer, THICK_FAT_PERCENTILE)) if layer.size else 0.0
 
 
-def _fascia_mm(back: _Back) -> float:
+def _fascia_mm(profiles: FloatArray) -> float:
     """Depth at which bright skin fat ends: three pixels in a row below half the skin's signal."""
-    outer = np.nanmax(back.profiles[:, 1:8], axis=1, keepdims=True)
-    low = np.nan_to_num(back.profiles, nan=0.0) < 0.5 * outer
+    outer = np.nanmax(profiles[:, 1:8], axis=1, keepdims=True)
+    low = np.nan_to_num(profiles, nan=0.0) < 0.5 * outer
     run = low[:, :-2] & low[:, 1:-1] & low[:, 2:]
     run[:, :2] = False
     return float(np.median(np.argmax(run, axis=1))) * PIXEL_MM
@@ -270,23 +215,24 @@ def _width(profile: FloatArray, place: int) -> float:
     return (stop - start) * PIXEL_MM
 
 
-def _axial_cues(back: _Back) -> Cues | None:
+def _axial_cues(profiles: FloatArray) -> Cues | None:
     from scipy import ndimage
 
-    middle = len(back.profiles) // 2
+    middle = len(profiles) // 2
     aside, far = (int(width / PIXEL_MM) for width in MUSCLE_ASIDE_MM)
-    half = int(SAC_HALF_WIDTH_MM / PIXEL_MM)
-    far = min(far, middle)
-    fat = _skin_fat(back.profiles[middle - far : middle + far])
-    compact = _Back(ndimage.median_filter(np.nan_to_num(back.profiles), size=5))
-    sac = _Back(compact.profiles[middle - half : middle + half]).window(SAC_MM)
-    muscles = _Back(
-        back.profiles[[*range(middle - far, middle - aside), *range(middle + aside, middle + far)]]
-    )
-    if not sac.size or not muscles.profiles.size:
+    far, half = min(far, middle), int(SAC_HALF_WIDTH_MM / PIXEL_MM)
+    compact = ndimage.median_filter(np.nan_to_num(profiles), size=5)
+    sac = _window(compact[middle - half : middle + half], SAC_MM)
+    muscles = profiles[[*range(middle - far, middle - aside), *range(middle + aside, middle + far)]]
+    if not sac.size or not muscles.size:
         return None
     return Cues(
-        Plane.AXIAL, fat, float(np.percentile(sac, 97)), _median(muscles.window(MUSCLE_MM).ravel()), 0.0, 0.0
+        plane=Plane.AXIAL,
+        skin_fat=_skin_fat(profiles[middle - far : middle + far]),
+        fluid=float(np.percentile(sac, 97)),
+        beside=_median(_window(muscles, MUSCLE_MM)),
+        width_mm=0.0,
+        roughness=0.0,
     )
 
 
