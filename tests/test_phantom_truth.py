@@ -45,7 +45,7 @@ def test_a_quiet_joint_is_grade_0():
 def test_fluid_alone_is_grade_1_and_as_wide_as_made():
     truth = judged(Finding(fluid_width_mm=2.2, recess_mm=2.0, synovitis=0.8))
     assert truth.grade == 1
-    assert truth.effusion_width_mm == pytest.approx(2.2, abs=0.4)
+    assert truth.effusion_width_mm == pytest.approx(2.2, abs=0.15)
     assert truth.perimeter_fraction == 0
 
 

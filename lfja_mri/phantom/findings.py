@@ -137,7 +137,9 @@ def draw_finding(grade: int, person: np.random.Generator, visit: np.random.Gener
     middle = float(np.clip(person.normal(0.385, 0.1), 0.2, 0.6))
     strength = float(visit.uniform(0.8, 1.0))
     if grade == 0:
-        return Finding(fluid_width_mm=float(visit.choice([0.0, 0.3, 0.6, 0.8], p=[0.45, 0.25, 0.2, 0.1])))
+        return Finding(
+            fluid_width_mm=float(visit.choice([0.0, 0.25, 0.4, 0.6, 0.8], p=[0.1, 0.25, 0.3, 0.25, 0.1]))
+        )
     fluid = float(visit.uniform(1.25, 2.8))
     recess = float(visit.uniform(0.0, 3.0))
     if grade == 1:

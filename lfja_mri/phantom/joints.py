@@ -9,7 +9,7 @@ import numpy as np
 from lfja_mri.model import FloatArray, ImageArray, Zone
 from lfja_mri.phantom.bones import half_gap_mm, joint_coordinates, joint_point, pedicle_ends
 from lfja_mri.phantom.findings import Finding, JointKey
-from lfja_mri.phantom.person import JointShape, Person, VertebraShape
+from lfja_mri.phantom.person import JointShape, Person, VertebraShape, stream
 from lfja_mri.phantom.shapes import capsule, ellipsoid
 from lfja_mri.phantom.tissue import (
     OEDEMA_HOSTS,
@@ -86,14 +86,22 @@ def paint_joints(
             continue
         local = joint_coordinates(window, joint)
         half_gap = half_gap_mm(joint, {(joint.level, joint.side): finding.fluid_width_mm})
-        _paint_inside(window, local, joint, finding, half_gap)
+        dice = stream(person.seed, f"film{joint.level}{joint.side}")
+        _paint_inside(window, local, joint, finding, half_gap, dice)
         if finding.perimeter_share > 0:
             _paint_oedema(window, local, joint, finding, half_gap, noise[window.slices])
             for target in finding.extension:
                 _paint_extension(lattice, person, joint, finding, Zone(target), noise)
 
 
-def _paint_inside(window: Window, local: Local, joint: JointShape, finding: Finding, half_gap: float) -> None:
+def _paint_inside(
+    window: Window,
+    local: Local,
+    joint: JointShape,
+    finding: Finding,
+    half_gap: float,
+    dice: np.random.Generator,
+) -> None:
     across = local[1]
     edge = rim(local, joint)
     thick = np.abs(across)
@@ -108,7 +116,11 @@ def _paint_inside(window: Window, local: Local, joint: JointShape, finding: Find
     space = (edge < 1) & (thick < half_gap)
     window.put(space, Tissue.CARTILAGE, Part.OTHER)
     taper = np.clip((1 - edge) / 0.12, 0, 1)
-    window.put(space & (thick < 0.5 * finding.fluid_width_mm * taper), Tissue.JOINT_FLUID, Part.OTHER)
+    # a voxel is fluid by the share of it that the layer covers, so that a film thinner than a voxel keeps its volume
+    width, step = finding.fluid_width_mm * taper, window.lattice.step_mm
+    share = np.minimum(0.5 * (width + step) - thick, width) / step
+    film = space & (dice.random(share.shape, dtype=np.float32) < share)
+    window.put(film, Tissue.JOINT_FLUID, Part.OTHER)
 
 
 def _paint_recess(window: Window, local: Local, joint: JointShape, finding: Finding) -> None:

@@ -159,18 +159,18 @@ def _intra_articular(around: _Surroundings, joint: JointShape, tissue: Tissue) -
 
 
 def _fluid_width_mm(lattice: Lattice, joint: JointShape) -> float:
-    """Widest fluid between the articular surfaces, perpendicular to the joint plane (95th percentile)."""
+    """Fluid between the articular surfaces, across the joint plane, in the middle where it is as wide as it gets."""
     across = np.arange(-4, 4, WIDTH_STEP_MM)
     widths = []
-    for along in np.arange(-0.35, 0.36, 0.1) * joint.length_mm:
-        for height in np.arange(-0.3, 0.31, 0.1) * joint.height_mm:
+    for along in np.arange(-0.25, 0.26, 0.05) * joint.length_mm:
+        for height in np.arange(-0.25, 0.26, 0.05) * joint.height_mm:
             bend = min(along**2 / (2 * joint.curvature_radius_mm), 0.45 * joint.length_mm)
             local = np.stack(
                 [np.full_like(across, along), across - bend, np.full_like(across, height)], axis=-1
             )
             codes = _nearest(lattice, joint.frame.to_lps(local))
             widths.append(float((codes == Tissue.JOINT_FLUID).sum()) * WIDTH_STEP_MM)
-    return float(np.percentile(widths, 75))
+    return float(np.mean(widths))
 
 
 def _nearest(lattice: Lattice, points: FloatArray) -> FloatArray:
