@@ -41,7 +41,9 @@ DISC_LABELS = {
 }
 BODIES = {level: (20 + step, 21 + step) for step, level in enumerate(DISC_LABELS.values())}
 S1_LABEL = 26
-HALF_LOWEST_DISC_MM = 5.0  # where S1 has no label, the lowest disc's middle is taken this far below L5
+# Where S1 has no label, the lowest disc's middle is taken this far below L5: half of 12.5 to 13.2 mm, the height of
+# L5-S1 at 40 years (Shao's regressions, clinical notes 7.4).
+HALF_LOWEST_DISC_MM = 6.4
 NEAR_MM = 6.0
 RIGHT_SHARE_TARGET = 0.95
 MEDIAN_TARGET_MM = 2.5
@@ -73,7 +75,7 @@ class Case:
 
 def read_volume(path: Path) -> Volume:
     """Read a NIfTI volume into LPS."""
-    image = nib.load(path)
+    image = nib.Nifti1Image.from_filename(path)
     values = np.asarray(image.dataobj, dtype=np.float32)
     return Volume(values.transpose(2, 1, 0), lps_to_ras(image.affine), float(min(image.header.get_zooms())))
 
@@ -83,10 +85,12 @@ def true_centres(path: Path) -> dict[Level, FloatArray]:
 
     The centroid where discs are labelled; else the middle between the facing end-plates of the labelled bodies.
     """
-    image = nib.load(path)
+    image = nib.Nifti1Image.from_filename(path)
     labels = np.asarray(image.dataobj)
     affine = lps_to_ras(image.affine)
-    points = {int(v): apply(affine, np.argwhere(labels == v)) for v in np.unique(labels) if v}
+    points = {
+        int(v): apply(affine, np.argwhere(labels == v).astype(np.float64)) for v in np.unique(labels) if v
+    }
     discs = {level: points[value].mean(axis=0) for value, level in DISC_LABELS.items() if value in points}
     return discs or discs_between(points)
 
@@ -109,14 +113,25 @@ def discs_between(bodies: dict[int, FloatArray]) -> dict[Level, FloatArray]:
 
 
 def end_plate(points: FloatArray, outward: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Centre and outward normal, in the sagittal plane, of a body's end-plate on the side of `outward`."""
-    forward = perpendicular(np.array([0.0, -1.0, 0.0]), outward)
+    """Centre and outward normal, in the sagittal plane, of a body's end-plate on the side of `outward`.
+
+    The columns along which the face is sought are turned to its own normal, so that a slanted wall is not taken for it.
+    """
     lateral = points[:, 0] - np.median(points[:, 0])
     middle = points[np.abs(lateral) < 10.0]
+    centre = middle.mean(axis=0)
+    for _ in range(3):
+        centre, outward = _face(middle, outward)
+    return centre, outward
+
+
+def _face(middle: FloatArray, outward: FloatArray) -> tuple[FloatArray, FloatArray]:
+    forward = perpendicular(np.array([0.0, -1.0, 0.0]), outward)
     along, height = middle @ forward, middle @ outward
     bins = np.round(along).astype(int)
     columns = np.unique(bins)
-    inner = columns[len(columns) // 10 : len(columns) - len(columns) // 10]
+    cut = len(columns) // 8
+    inner = columns[cut : len(columns) - cut]
     outer = np.array([np.percentile(height[bins == value], 95) for value in inner])
     slope = float(np.polyfit(inner, outer, 1)[0])
     base = middle.mean(axis=0)

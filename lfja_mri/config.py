@@ -57,6 +57,8 @@ class IngestSettings(Settings):
     axial_fluid_to_muscle: float
     axial_fluid_steepness: float
     least_sure_correction: float
+    canal_dark_below: float
+    canal_bright_above: float
     same_place_fraction: float
 
 
@@ -246,6 +248,7 @@ class MeasureSettings(Settings):
     fat_t1_muscle_ratio: float
     fat_least_points: int
     suppressed_fat_csf_ratio: float
+    suppressed_fat_muscle_ratio: float
     shell_inner_mm: float
     shell_outer_mm: float
     sector_bright_share: float

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numpy.polynomial import Polynomial
 from scipy import ndimage
 
 from lfja_mri.geometry import apply
@@ -15,6 +16,7 @@ from lfja_mri.model import FloatArray
 LEAST_CANAL_SHARE = 0.3
 LEAST_CANAL_MM3_PER_ROW = 60.0
 LEAST_ROWS = 20
+COURSE_DEGREE = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +52,22 @@ def canal_line(field: Segmentation, smooth_mm: float = 6.0) -> CanalLine | None:
         [
             ndimage.gaussian_filter1d(np.interp(every, rows, across), sigma, mode="nearest"),
             every.astype(np.float64),
-            ndimage.gaussian_filter1d(np.interp(every, rows, planes), 2 * sigma, mode="nearest"),
+            lateral_course(rows, planes, mass[rows])(every),
         ],
         axis=1,
     )
     return line_through(apply(field.voxel_to_lps, index))
+
+
+def lateral_course(rows: npt.NDArray[np.int64], planes: FloatArray, mass: FloatArray) -> Polynomial:
+    """Plane of the canal's middle down the rows as a smooth curve (a scoliosis is one), blind to stray rows."""
+    weights = np.sqrt(mass)
+    course = Polynomial.fit(rows, planes, COURSE_DEGREE, w=weights)
+    for _ in range(4):
+        residual = np.abs(planes - course(rows))
+        scale = max(float(np.median(residual)) * 3.0, 0.3)
+        course = Polynomial.fit(rows, planes, COURSE_DEGREE, w=weights / (1.0 + (residual / scale) ** 2))
+    return course
 
 
 def bone_in_front(field: Segmentation) -> FloatArray:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
 from lfja_mri.config import LevelsSettings
 from lfja_mri.geometry import perpendicular, unit
@@ -58,11 +59,53 @@ def disc_frame(
     cranial = _tilted(points_lps_mm - centre, shares, cranial, plane_pitch_mm, settings)
     anterior = perpendicular(anterior, cranial)
     axes = Axes(cranial, anterior, np.cross(cranial, anterior))
+    centre = _mid_depth(points_lps_mm[middle], centre, axes)
     depth = _extent((points_lps_mm[middle] - centre) @ anterior)
     area = middle.sum() * voxel_mm3 / _plane_span(lateral[middle], plane_pitch_mm)
     width = settings.usual_width_per_depth * depth
     place = np.array([_lateral_centre(lateral, midline_left_mm, settings), centre[1], centre[2]])
     return DiscFrame(place, axes, depth, width, float(area / max(depth, 1.0)))
+
+
+def between_end_plates(
+    frame: DiscFrame, bone_at: Callable[[FloatArray], FloatArray], settings: LevelsSettings
+) -> DiscFrame:
+    """Move the centre along the depth to the middle of the two facing end-plates, where both are seen.
+
+    A disc bulges beyond the end-plates, mostly in front; the joint's place was measured from the end-plates.
+
+    Parameters
+    ----------
+    bone_at
+        Probability of vertebral body or sacrum at LPS points (N, 3).
+    """
+    middles = [_plate_middle(frame, sign, bone_at, settings) for sign in (1.0, -1.0)]
+    seen = [middle for middle in middles if middle is not None]
+    if len(seen) < 2:
+        return frame
+    limit = settings.largest_plate_shift_mm
+    shift = float(np.clip(np.mean(seen), -limit, limit))
+    return replace(frame, centre_lps_mm=frame.centre_lps_mm + shift * frame.axes.anterior)
+
+
+def _plate_middle(
+    frame: DiscFrame, sign: float, bone_at: Callable[[FloatArray], FloatArray], settings: LevelsSettings
+) -> float | None:
+    """Middle of one end-plate along the depth, relative to the disc's centre; None where it is not seen whole."""
+    along = np.arange(-36.0, 36.5, 1.0)
+    height = sign * (0.5 * frame.height_mm + np.array([3.0, 5.0, 7.0]))
+    left = np.array([-4.0, 0.0, 4.0])
+    grid = np.stack(np.meshgrid(along, left, height, indexing="ij"), axis=-1)
+    points = frame.centre_lps_mm + frame.axes.to_lps(grid.reshape(-1, 3))
+    bone = bone_at(points).reshape(grid.shape[:3]).mean(axis=(1, 2)) > 0.5
+    labels, _ = ndimage.label(bone)
+    here = labels[len(along) // 2]
+    if not here:
+        return None
+    inside = along[labels == here]
+    low, high = settings.disc_depth_mm
+    whole = inside[0] > along[0] and inside[-1] < along[-1]
+    return float(0.5 * (inside[0] + inside[-1])) if whole and low <= np.ptp(inside) <= high else None
 
 
 def with_lateral_extent(
@@ -130,6 +173,16 @@ def _tilted(
     slope = float(spread[0, 1] / spread[0, 0])
     limit = float(np.tan(np.radians(settings.largest_tilt_deg)))
     return unit(cranial - float(np.clip(slope, -limit, limit)) * LEFT_LPS)
+
+
+def _mid_depth(points: FloatArray, centre: FloatArray, axes: Axes) -> FloatArray:
+    """Halfway between front and back; a lordotic disc is taller in front, so its centroid lies ahead of that."""
+    away = points - centre
+    along, height = away @ axes.anterior, away @ axes.cranial
+    low, high = np.percentile(along, [2.0, 98.0])
+    middle = float(0.5 * (low + high))
+    near = np.abs(along - middle) < 0.2 * (high - low)
+    return np.asarray(centre + middle * axes.anterior + float(np.median(height[near])) * axes.cranial)
 
 
 def _extent(along: FloatArray) -> float:

@@ -9,8 +9,8 @@ import numpy as np
 from lfja_mri.config import LevelsSettings
 from lfja_mri.errors import GeometryError, LevelsError, Reason
 from lfja_mri.geometry import apply
-from lfja_mri.levels.frames import DiscFrame, disc_frame, with_lateral_extent
-from lfja_mri.levels.network import Segmentation, read_share, segment
+from lfja_mri.levels.frames import DiscFrame, between_end_plates, disc_frame, with_lateral_extent
+from lfja_mri.levels.network import Segmentation, read_bone, read_share, segment
 from lfja_mri.levels.numbering import Naming, name_discs
 from lfja_mri.levels.sequence import Chain, find_chain
 from lfja_mri.model import (
@@ -139,6 +139,7 @@ def frame_of(chain: Chain, k: int, settings: LevelsSettings) -> DiscFrame:
         float(chain.canal.points_lps_mm[near, 0]),
         settings,
     )
+    frame = between_end_plates(frame, lambda points: read_bone(chain.field, points), settings)
     return with_lateral_extent(frame, lambda points: read_share(chain.field, "disc", points), settings)
 
 

@@ -236,6 +236,11 @@ def read_share(field: Segmentation, name: str, points_lps_mm: FloatArray) -> Flo
     return np.asarray(ndimage.map_coordinates(field.share(name), index, order=1, mode="constant", cval=0.0))
 
 
+def read_bone(field: Segmentation, points_lps_mm: FloatArray) -> FloatArray:
+    """Probability of vertebral body or sacrum at LPS points (N, 3)."""
+    return np.asarray(sum(read_share(field, name, points_lps_mm) for name in SEGMENT_CLASSES))
+
+
 def inside_share(field: Segmentation, points_lps_mm: FloatArray) -> float:
     """Share of LPS points that lie inside the canonical grid's planes and pixels."""
     index = apply(field.lps_to_voxel, points_lps_mm)
