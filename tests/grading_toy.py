@@ -62,7 +62,7 @@ def signal(toy: Toy, points: np.ndarray, contrast: Contrast) -> np.ndarray:
     x, y, z = np.moveaxis(points - np.array(toy.moved_mm), -1, 0)
     t1 = contrast is Contrast.T1
     values = np.full(x.shape, 0.3 if t1 else toy.muscle)
-    fat = (np.hypot(x - 14, y + 2) < 5) & (np.abs(z) < 14)
+    fat = (np.hypot(x - 12, y + 2) < 5) & (np.abs(z) < 14)
     values[fat] = 1.2 if t1 else toy.fat
     if not t1:
         angle = (np.degrees(np.arctan2(x, y)) - toy.arc_from_deg) % 360
