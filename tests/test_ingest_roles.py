@@ -173,6 +173,25 @@ def test_finer_voxels_are_preferred_and_complements_kept(tmp_path):
     assert {one.detail for one in images.rejections} == {"s1k1 has finer voxels"}
 
 
+def silent_series(image: np.ndarray, number: int):
+    slab = Slab(shape=image.shape, spacing=(1.4, 1.4), origin=(-8.0, -140.0, 100.0), count=5)
+    silent = Header(
+        series=f"1.2.3.{number}", description="", repetition=None, echo=None, inversion=None, image_type=()
+    )
+    sets = series(slab, silent)
+    for data in sets:
+        data.PixelData = image.astype(np.uint16).tobytes()
+    return sets
+
+
+def test_one_silent_series_guides_another(tmp_path):
+    write(tmp_path / "t1", silent_series(back(1.0, 0.1, 0.35), 1))
+    write(tmp_path / "t2", silent_series(back(1.0, 0.9, 0.15), 2))
+    roles, _, images = roles_of(tmp_path)
+    assert roles == ["sagittal_t1", "sagittal_t2"]
+    assert any("the canal of s2k1 is" in text for text in images.images[0].evidence)
+
+
 def test_the_real_study_gets_its_roles(shared_data):
     folder = shared_data / "dicom" / "rsna-100206310"
     roles, _, images = roles_of(folder)

@@ -16,6 +16,7 @@ from lfja_mri.model import BoolArray, Contrast, FloatArray, Rejection, Role
 
 COVERAGE_STEP_MM = 5.0
 RESOLUTION_STEP = 0.1
+CONFIDENCE_STEP = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,8 @@ class Cast:
     ----------
     agent
         Whether it was taken after a contrast agent; None where nothing says.
+    guessed
+        True where the weighting rests on the pixels of its own series alone.
     """
 
     stack: Stack
@@ -33,6 +36,7 @@ class Cast:
     confidence: float
     evidence: tuple[str, ...]
     agent: bool | None
+    guessed: bool = False
 
     @property
     def series(self) -> str:
@@ -112,11 +116,13 @@ def _run_of(cast: Cast) -> tuple[str, tuple[float, ...]]:
     return cast.series, cast.stack.planes[0].acquisition[:2]
 
 
-def _preference(cast: Cast, coverage_mm: float) -> tuple[float, float, tuple[float, int], str]:
+def _preference(cast: Cast, coverage_mm: float) -> tuple[float, float, float, tuple[float, int], str]:
     fineness = -math.log(float(abs(np.linalg.det(cast.stack.voxel_to_lps[:3, :3]))))
     return (
         round(coverage_mm / COVERAGE_STEP_MM),
         round(fineness / RESOLUTION_STEP),
+        # of two guesses at one role the surer comes first, since the other may be something else
+        round(cast.confidence / CONFIDENCE_STEP) if cast.guessed else 1 / CONFIDENCE_STEP,
         cast.taken,
         cast.stack.key,
     )
@@ -128,6 +134,8 @@ def _why(better: Cast, other: Cast, better_mm: float, other_mm: float) -> str:
         return f"covers more ({better_mm:.0f} against {other_mm:.0f} mm)"
     if first[1] != second[1]:
         return "has finer voxels"
+    if first[2] != second[2]:
+        return "shows this contrast more clearly"
     return "is the later of two runs of the same places"
 
 
