@@ -44,9 +44,19 @@ def fat_suppression_at(image: Image, ratio: ZoneSignal, scene: Scene) -> FatSupp
     for radius_mm in scene.settings.fat_search_radii_mm:
         values = ratio.signal_zyx[fat & ratio.imaged & (scene.from_capsule_mm < radius_mm)]
         if len(values) >= scene.settings.fat_least_points:
-            bright = float(np.median(values)) > scene.settings.suppressed_fat_csf_ratio
+            bright = float(np.median(values)) > _brightest_suppressed(ratio, scene)
             return FatSuppression.FAILED if bright else FatSuppression.OK
     return FatSuppression.UNVERIFIED
+
+
+def _brightest_suppressed(ratio: ZoneSignal, scene: Scene) -> float:
+    """Return how bright suppressed fat may be: near the coil all tissue is brighter, so muscle beside it counts too."""
+    settings = scene.settings
+    muscle = ratio.signal_zyx[ratio.of(Zone.MUSCLE)]
+    if len(muscle) < settings.reference_least_points:
+        return settings.suppressed_fat_csf_ratio
+    level = float(np.percentile(muscle, settings.muscle_percentile))
+    return max(settings.suppressed_fat_csf_ratio, level * settings.suppressed_fat_muscle_ratio)
 
 
 def _fat_mask(scene: Scene) -> BoolArray | None:

@@ -99,10 +99,18 @@ def _within_sac(points_lps_mm: FloatArray, line_lps_mm: FloatArray, settings: Me
     """Keep canal points near its centre line: beside it the label holds epidural fat and roots, not CSF."""
     if len(line_lps_mm) < 2:
         return points_lps_mm
+    line = _filled(line_lps_mm)
     if not len(points_lps_mm):
-        return _tube_points_lps_mm(line_lps_mm, settings.canal_radius_mm)
-    distance_mm, _ = cKDTree(line_lps_mm).query(points_lps_mm)
+        return _tube_points_lps_mm(line, settings.canal_radius_mm)
+    distance_mm, _ = cKDTree(line).query(points_lps_mm)
     return points_lps_mm[distance_mm <= settings.canal_radius_mm]
+
+
+def _filled(line_lps_mm: FloatArray) -> FloatArray:
+    """Return the line with a point about every millimetre."""
+    reached = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line_lps_mm, axis=0), axis=1))])
+    steps = np.arange(0.0, reached[-1], 1.0)
+    return np.stack([np.interp(steps, reached, line_lps_mm[:, axis]) for axis in range(3)], axis=1)
 
 
 def _labelled_points_lps_mm(labels: TissueLabels, tissue: SpineTissue, study: StudyImages) -> FloatArray:
@@ -113,13 +121,8 @@ def _labelled_points_lps_mm(labels: TissueLabels, tissue: SpineTissue, study: St
     return apply(image.volume.voxel_to_lps, index_xyz.astype(np.float64))
 
 
-def _tube_points_lps_mm(line_lps_mm: FloatArray, radius_mm: float) -> FloatArray:
-    """Return points about 1 mm apart along a line, and on two rings around it."""
-    if len(line_lps_mm) < 2:
-        return np.empty((0, 3))
-    reached = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line_lps_mm, axis=0), axis=1))])
-    steps = np.arange(0.0, reached[-1], 1.0)
-    middle = np.stack([np.interp(steps, reached, line_lps_mm[:, axis]) for axis in range(3)], axis=1)
+def _tube_points_lps_mm(middle: FloatArray, radius_mm: float) -> FloatArray:
+    """Return the points of a line, and of two rings around each."""
     angles = np.arange(8) * np.pi / 4
     ring = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1) * radius_mm
     return np.concatenate(
