@@ -39,6 +39,8 @@ class IngestSettings(Settings):
     smallest_pause_pitches: float
     largest_crumb_fraction: float
     localiser_planes: int
+    keep_latest_at_same_place: bool
+    keep_parts_beside_lost_planes: bool
     t1_longest_echo_ms: float
     t1_longest_repetition_ms: float
     t2_shortest_echo_ms: float

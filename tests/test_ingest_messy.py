@@ -28,7 +28,32 @@ def test_messy_case(name, tmp_path):
         assert geometry_error_mm(volume.values_zyx, volume.voxel_to_lps) < TOLERANCE_MM
 
 
+@pytest.mark.parametrize(
+    ("name", "flag", "planes"),
+    [
+        ("duplicate_position", "keep_latest_at_same_place", [10]),
+        ("missing_slice", "keep_parts_beside_lost_planes", [4, 5]),
+    ],
+)
+def test_flags_that_keep_what_is_refused_by_default(name, flag, planes, tmp_path):
+    CASES[name].build(tmp_path)
+    stacks = find_studies([tmp_path], SETTINGS.model_copy(update={flag: True})).studies[0].stacks
+    assert sorted(len(stack.planes) for stack in stacks) == planes
+    assert all(stack.notes for stack in stacks)
+    for stack in stacks:
+        volume = read_stack(stack)
+        assert geometry_error_mm(volume.values_zyx, volume.voxel_to_lps) < TOLERANCE_MM
+
+
 @pytest.mark.parametrize("name", ["junk_beside", "zip", "truncated_pixels", "missing_slice", "broken_zip"])
 def test_no_identifier_is_ever_said(name, tmp_path):
     CASES[name].build(tmp_path)
     assert "SECRET" not in repr(find_studies([tmp_path], SETTINGS).rejections)
+
+
+def test_a_dicomdir_stands_for_its_folder(tmp_path):
+    CASES["plain"].build(tmp_path)
+    (tmp_path / "DICOMDIR").write_bytes(b"not even a directory")
+    catalogue = find_studies([tmp_path / "DICOMDIR"], SETTINGS)
+    assert [len(stack.planes) for stack in catalogue.studies[0].stacks] == [10]
+    assert [one.reason.value for one in catalogue.rejections] == ["not_dicom"]

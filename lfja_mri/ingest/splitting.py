@@ -8,20 +8,42 @@ import numpy as np
 
 from lfja_mri.config import IngestSettings
 from lfja_mri.geometry import nearest_plane
+from lfja_mri.ingest.headers import PlaneHeader
 from lfja_mri.ingest.runs import SMALLEST_STACK, Run, coincide, is_even, tolerance_mm, usual_step
 from lfja_mri.model import FloatArray, Plane
 
 
 def split_group(run: Run, settings: IngestSettings) -> list[tuple[Run, tuple[str, ...]]]:
-    """Split one group into stacks: first repeats of a place, then lines of planes, then blocks along a line."""
-    pieces: list[tuple[Run, tuple[str, ...]]] = []
-    for single in _repeats(run, settings):
-        for line in _lines(single, settings):
-            pieces.extend((block, ()) for block in _blocks(line, settings))
+    """Split one group into stacks: first repeats of a place, then lines of planes, then blocks along a line.
+
+    Returns
+    -------
+    The stacks, each with notes for the reader on what was settled.
+    """
+    notes: list[str] = []
+    runs = _repeats(run, settings)
+    if settings.keep_latest_at_same_place and coincide(runs[0], settings):
+        runs = [_latest(one, settings) for one in runs]
+        notes.append("of several images at one place the latest was kept")
+    pieces = [block for one in runs for line in _lines(one, settings) for block in _blocks(line, settings)]
     if len(pieces) > 1:
-        note = f"the series holds {len(pieces)} stacks of this orientation"
-        pieces = [(piece, (*notes, note)) for piece, notes in pieces]
-    return pieces
+        notes.append(f"the series holds {len(pieces)} stacks of this orientation")
+    return [(piece, tuple(notes)) for piece in pieces]
+
+
+def _latest(run: Run, settings: IngestSettings) -> Run:
+    """Keep the latest image of each place: by time, else by acquisition and number."""
+    kept: list[int] = []
+    order = sorted(range(len(run.planes)), key=lambda i: _age(run.planes[i]), reverse=True)
+    for i in order:
+        if not any(coincide(run.part([i, j]), settings) for j in kept):
+            kept.append(i)
+    return run.part(kept)
+
+
+def _age(plane: PlaneHeader) -> tuple[float, float, int, str]:
+    repeat, acquisition, time_s = plane.acquisition
+    return (time_s, max(repeat, acquisition), plane.instance_number or 0, plane.sop_uid)
 
 
 def _repeats(run: Run, settings: IngestSettings) -> list[Run]:
@@ -69,7 +91,9 @@ def _blocks(line: Run, settings: IngestSettings) -> list[Run]:
     if np.min(steps) < pitch - tolerance:
         return _interleaved(line, settings) or [line]
     cuts = [i + 1 for i, step in enumerate(steps) if step > pitch + tolerance]
-    lost = any(_looks_lost(line, cut, pitch, settings) for cut in cuts)
+    lost = not settings.keep_parts_beside_lost_planes and any(
+        _looks_lost(line, cut, pitch, settings) for cut in cuts
+    )
     if lost or any(steps[cut - 1] < settings.smallest_pause_pitches * pitch for cut in cuts):
         return [line]
     edges = [0, *cuts, len(line.planes)]
