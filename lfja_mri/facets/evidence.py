@@ -30,15 +30,20 @@ PADDING_MM = 9.0
 LEAST_MARROW = 0.6
 """Marrow this far above the darkest signal, in robust ranges of the patch, gives a full band."""
 
+Widths = tuple[tuple[float, float], ...]
 ComplexArray = npt.NDArray[np.complex64]
 
 
 @dataclass(frozen=True)
 class Weights:
-    """How much the dark band between bright marrow counts, and the bright line within it."""
+    """How much the dark band between bright marrow counts, and the bright line within it.
+
+    `fluid` says whether fluid is bright, so that a wide bright line may be a joint full of it; on T1 it would be fat.
+    """
 
     band: float
     line: float
+    fluid: bool
 
 
 def direction_index(angle_deg: FloatArray) -> npt.NDArray[np.intp]:
@@ -65,12 +70,13 @@ def evidence_maps(patch: FloatArray, weights: Weights) -> FloatArray:
     if scale <= 0:
         return np.zeros((DIRECTION_COUNT, rows, columns))
     shape = _padded(rows), _padded(columns)
+    widths = (*NARROW, *WIDE) if weights.fluid else NARROW
     spectrum = fft.rfft2(((patch - middle) / scale).astype(np.float32), s=shape)
-    moved = fft.irfft2(spectrum * _transfer(*shape), s=shape, axes=(-2, -1))[..., :rows, :columns]
+    moved = fft.irfft2(spectrum * _transfer(*shape, widths), s=shape, axes=(-2, -1))[..., :rows, :columns]
     copies = np.moveaxis(moved, 1, 0)
     darkest = float(np.percentile((patch - middle) / scale, 2))
     narrow = _likeness(copies[: len(NARROW)], weights, darkest)
-    return np.maximum(narrow, _fluid_likeness(copies[len(NARROW) :]))
+    return np.maximum(narrow, _fluid_likeness(copies[len(NARROW) :])) if weights.fluid else narrow
 
 
 def _likeness(copies: npt.NDArray[np.float32], weights: Weights, darkest: float) -> FloatArray:
@@ -101,12 +107,12 @@ def _padded(count: int) -> int:
 
 
 @lru_cache(maxsize=8)
-def _transfer(rows: int, columns: int) -> ComplexArray:
+def _transfer(rows: int, columns: int, widths: Widths) -> ComplexArray:
     """Return the frequency responses, shape (directions, copies, rows, columns // 2 + 1)."""
     back = np.asarray(2.0 * np.pi * np.fft.fftfreq(rows, PIXEL_MM)[:, None], dtype=np.float64)
     out = np.asarray(2.0 * np.pi * np.fft.rfftfreq(columns, PIXEL_MM)[None, :], dtype=np.float64)
     angles = np.deg2rad(FIRST_DIRECTION_DEG + DIRECTION_STEP_DEG * np.arange(DIRECTION_COUNT))
-    responses = [[_response(angle, back, out, *copy) for copy in (*NARROW, *WIDE)] for angle in angles]
+    responses = [[_response(angle, back, out, *copy) for copy in widths] for angle in angles]
     return np.asarray(responses, dtype=np.complex64)
 
 

@@ -93,9 +93,10 @@ def prior_frame(site: Site, shape: JointShape, settings: FacetsSettings) -> Join
 
 
 def _weights(image: Image, settings: RefineSettings) -> Weights:
+    fluid = image.role.contrast.is_fluid_sensitive
     if image.role.contrast.is_fat_suppressed:
-        return Weights(settings.band_weight_fat_suppressed, settings.line_weight_fat_suppressed)
-    return Weights(settings.band_weight, settings.line_weight)
+        return Weights(settings.band_weight_fat_suppressed, settings.line_weight_fat_suppressed, fluid)
+    return Weights(settings.band_weight, settings.line_weight, fluid)
 
 
 def _refined(
