@@ -166,7 +166,7 @@ def as_bytes(data: Dataset, syntax: str = ExplicitVRLittleEndian, *, preamble: b
         return buffer.getvalue()
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = data.get("SOPClassUID", MR_CLASS)
-    meta.MediaStorageSOPInstanceUID = data.get("SOPInstanceUID", "1.2.3")
+    meta.MediaStorageSOPInstanceUID = data.get("SOPInstanceUID") or "1.2.3"
     meta.TransferSyntaxUID = syntax
     copy = Dataset(data)
     copy.file_meta = meta
@@ -431,6 +431,44 @@ def _reformat(folder: Path) -> None:
     write(folder, series(made, Header(acquisition=2, image_type=kind)), prefix="b")
 
 
+def _phase_beside(folder: Path) -> None:
+    write(folder, series(SLAB), prefix="a")
+    write(folder, series(SLAB, Header(acquisition=2, image_type=("ORIGINAL", "PRIMARY", "P"))), prefix="b")
+
+
+def _broken_off_repeat(folder: Path) -> None:
+    write(folder, series(SLAB), prefix="a")
+    write(folder, series(SLAB, Header(acquisition=2, time="102000"), places=range(5)), prefix="b")
+
+
+def _whole_steps_apart(*, numbers_skip: bool) -> Callable[[Path], None]:
+    """Axial planes with a gap of exactly three steps: two blocks where the numbers run on, lost planes where they skip."""
+
+    def build(folder: Path) -> None:
+        sets = series(AXIAL_SLAB, T2, places=[0, 1, 2, 3, 6, 7, 8, 9])
+        for i, data in enumerate(sets):
+            data.InstanceNumber = i + (3 if numbers_skip and i > 3 else 1)
+        write(folder, sets)
+
+    return build
+
+
+def _zip_in_zip(folder: Path) -> None:
+    _zip(folder)
+    inner = (folder / "study.zip").read_bytes()
+    with zipfile.ZipFile(folder / "study.zip", "a") as archive:
+        archive.writestr("inner.zip", inner)
+
+
+def _lying_zip(folder: Path) -> None:
+    """A member whose stated size is smaller than what it unpacks to."""
+    _zip(folder)
+    whole = bytearray((folder / "study.zip").read_bytes())
+    entry = whole.rindex(b"PK\x01\x02")
+    whole[entry + 24 : entry + 28] = (300).to_bytes(4, "little")
+    (folder / "study.zip").write_bytes(whole)
+
+
 def _two_studies(folder: Path) -> None:
     write(folder, series(SLAB), prefix="a")
     write(folder, series(SLAB, Header(study="1.2.3.2", series="1.2.3.2.1")), prefix="b")
@@ -585,6 +623,16 @@ CASES: dict[str, Case] = {
     "overlapping_blocks": Case(_parallel_overlapping, 2),
     "overlapping_on_one_line": Case(_parallel_same_line, 2),
     "blocks_with_pause": Case(_blocks_with_pause, 3),
+    "phase_beside": Case(_phase_beside, 2),
+    "broken_off_repeat": Case(_broken_off_repeat, 2),
+    "blocks_whole_steps_apart": Case(_whole_steps_apart(numbers_skip=False), 2),
+    "axial_planes_lost": Case(_whole_steps_apart(numbers_skip=True), 0, _codes("missing_slice")),
+    "equal_sop_uids": Case(_edited(_all(SOPInstanceUID="1.2.3")), 1),
+    "no_uids": Case(_edited(_all(SOPInstanceUID="", StudyInstanceUID="", SeriesInstanceUID="")), 1),
+    "empty_thickness": Case(_edited(_all(SliceThickness=None)), 1),
+    "spacing_from_positions": Case(_edited(_all(SliceThickness=1.0, SpacingBetweenSlices=9.9)), 1),
+    "zip_in_zip": Case(_zip_in_zip, 1, _codes("not_dicom")),
+    "lying_zip": Case(_lying_zip, 1, _codes("unreadable_file")),
     "two_studies": Case(_two_studies, 2, studies=2),
     "junk_beside": Case(_junk, 1, _codes("not_dicom", "empty_file", "not_mr_image")),
     "reformat_beside": Case(_reformat, 1, _codes("derived_image")),

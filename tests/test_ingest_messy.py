@@ -57,3 +57,11 @@ def test_a_dicomdir_stands_for_its_folder(tmp_path):
     catalogue = find_studies([tmp_path / "DICOMDIR"], SETTINGS)
     assert [len(stack.planes) for stack in catalogue.studies[0].stacks] == [10]
     assert [one.reason.value for one in catalogue.rejections] == ["not_dicom"]
+
+
+def test_studies_without_uids_have_names_of_their_own(tmp_path):
+    CASES["no_uids"].build(tmp_path / "a")
+    CASES["no_uids"].build(tmp_path / "b")
+    (tmp_path / "b" / "im0009").unlink()
+    first, second = (find_studies([tmp_path / name], SETTINGS).studies[0] for name in "ab")
+    assert first.study_key != second.study_key

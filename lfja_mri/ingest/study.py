@@ -87,7 +87,15 @@ def _study(uid: str, planes: Sequence[PlaneHeader], settings: IngestSettings) ->
         made, refused = stacks_of_series(by_series[series_uid], f"s{number}", settings)
         stacks.extend(made)
         rejections.extend(refused)
-    return Study(study_key(uid), tuple(stacks), tuple(rejections))
+    return Study(study_key(uid or _stand_in_uid(planes)), tuple(stacks), tuple(rejections))
+
+
+def _stand_in_uid(planes: Sequence[PlaneHeader]) -> str:
+    """Name a study without a UID by what it holds, so that two such studies do not share a name."""
+    held = {
+        (plane.series_uid, plane.sop_uid, plane.frame_of_reference, plane.position_lps_mm) for plane in planes
+    }
+    return repr(sorted(held))
 
 
 def read_stack(stack: Stack, known: Pixels | None = None) -> Volume | Rejection:
