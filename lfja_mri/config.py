@@ -100,6 +100,7 @@ class LevelsSettings(Settings):
     width_share: float
     largest_shift_mm: float
     largest_plate_shift_mm: float
+    series_agree_mm: float
     disc_depth_mm: tuple[float, float]
     external_mask_confidence: float
 
@@ -210,6 +211,16 @@ class ZoneSettings(Settings):
     vessel_width_mm: float
 
 
+class MaskSettings(Settings):
+    """When another tool's articular processes make a joint."""
+
+    least_voxels: int
+    least_facing_voxels: int
+    facing_mm: float
+    uncertainty_mm: float
+    confidence: float
+
+
 class FacetsSettings(Settings):
     """Where a facet joint may lie, and how it is refined."""
 
@@ -224,6 +235,7 @@ class FacetsSettings(Settings):
     tolerance: ToleranceSettings
     refine: RefineSettings
     alignment: AlignmentSettings
+    masks: MaskSettings
     zones: ZoneSettings
 
 
@@ -264,6 +276,7 @@ class MeasureSettings(Settings):
     effusion_height_share: float
     effusion_percentile: float
     effusion_width_uncertainty_mm: float
+    fluid_confirmed_share: float
     cyst_csf_ratio: float
     cyst_least_volume_mm3: float
     cyst_rim_mm: float

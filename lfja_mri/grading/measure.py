@@ -72,7 +72,7 @@ def measure_joint(
     chosen, suppression = _oedema_source(scene)
     fluid = _fluid_source(scene, chosen)
     signal = _signal_numbers(chosen, scene) if chosen else _no_signal(_why_no_source(suppression, scene))
-    numbers = signal.joined(_effusion(fluid, scene))
+    numbers = signal.joined(_effusion(fluid, chosen, scene))
     used = [source for source in (chosen, fluid) if source is not None]
     return Measurements(
         level=joint.frame.level,
@@ -247,12 +247,13 @@ def _threshold(reference: Reference, settings: MeasureSettings) -> float:
     return max(settings.oedema_csf_ratio, settings.oedema_muscle_ratio * muscle)
 
 
-def _effusion(source: Source | None, scene: Scene) -> Numbers:
+def _effusion(source: Source | None, chosen: Source | None, scene: Scene) -> Numbers:
     if source is None:
         gone = Missing(Reason.NO_FLUID_SENSITIVE_SERIES)
         return Numbers({"effusion_width_mm": gone, "effusion_volume_mm3": gone})
-    volume = effusion_volume_mm3(source.ratio, scene.settings)
-    width = effusion_width_mm(scene.joint, source.image, source.reference.signal, scene.settings)
+    confirmed = _confirmed(source, chosen, scene)
+    volume = effusion_volume_mm3(confirmed.ratio, scene.settings)
+    width = _width_mm(confirmed, scene)
     if width is None:
         gone = Missing(Reason.INSUFFICIENT_COVERAGE)
         return Numbers({"effusion_width_mm": gone, "effusion_volume_mm3": volume})
@@ -262,3 +263,18 @@ def _effusion(source: Source | None, scene: Scene) -> Numbers:
         {"effusion_width_mm": max(0.0, width - margin)},
         {"effusion_width_mm": width + margin},
     )
+
+
+def _width_mm(source: Source, scene: Scene) -> float | None:
+    return effusion_width_mm(scene.joint, source.image, source.reference.signal, scene.settings)
+
+
+def _confirmed(source: Source, chosen: Source | None, scene: Scene) -> Source:
+    """Return the image to measure fluid on: where a bright line of T2 is dark once fat is suppressed, it was fat."""
+    fluid_sensitive = chosen is not None and chosen.image.role.contrast.is_fluid_sensitive
+    if chosen is None or not fluid_sensitive or source.image.role.contrast.is_fat_suppressed:
+        return source
+    width, suppressed = _width_mm(source, scene), _width_mm(chosen, scene)
+    if width is None or suppressed is None:
+        return source
+    return chosen if suppressed < scene.settings.fluid_confirmed_share * width else source
