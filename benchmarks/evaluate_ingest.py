@@ -31,6 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 REAL_STUDY = SHARED / "dicom" / "rsna-100206310"
 WRONG_FROM_MM = 0.1
+TURNED_FROM_MM = 2e-3  # per pixel: 0.1 mm over 50
+FLIPS = 500
 FAT_DARK = {"STIR-TIRM", "T1-FFE"}  # the gradient-echo set looks like Dixon water: fat dark, fluid bright
 REAL_CUTS = ((1, 7), (8, 23), (24, 32), (33, 41), (42, 50), (51, 60))
 FloatGrid = npt.NDArray[np.float64]
@@ -62,7 +64,12 @@ def rows() -> list[Row]:
     outcomes = [_outcome(name, settings) for name in sorted(_messy().CASES)]
     for line in case_table(outcomes):
         print(line)
-    return [*_geometry_rows(outcomes), *_role_rows(settings), *_real_study_rows(settings)]
+    return [
+        *_geometry_rows(outcomes),
+        _damage_row(settings),
+        *_role_rows(settings),
+        *_real_study_rows(settings),
+    ]
 
 
 def case_table(outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -143,7 +150,13 @@ def _geometry_rows(outcomes: Sequence[Outcome]) -> list[Row]:
             data,
         ),
         Row("cases that gave other stacks than they should", str(len(odd)), "0", not odd, data),
-        Row("the same with dcm2niix: places or values wrong, no error", str(len(theirs)), "-", None, data),
+        Row(
+            "the same with dcm2niix: places or values wrong (whatever it exits with)",
+            str(len(theirs)),
+            "-",
+            None,
+            data,
+        ),
         Row(
             "distance to dcm2niix where it is right, values equal",
             f"{max(agreed):.5f} mm in {len(agreed)} cases",
@@ -152,6 +165,47 @@ def _geometry_rows(outcomes: Sequence[Outcome]) -> list[Row]:
             data,
         ),
     ]
+
+
+def _damage_row(settings: IngestSettings) -> Row:
+    """Flip one byte in the header of one of ten files, again and again; the planes that still come out must be in place."""
+    messy = _messy()
+    contents = [messy.as_bytes(data) for data in messy.series(messy.SLAB)]
+    pixels = messy.SLAB.shape[0] * messy.SLAB.shape[1] * 2
+    chance, moved = np.random.default_rng(0), 0
+    with tempfile.TemporaryDirectory() as folder:
+        for number, content in enumerate(contents):
+            Path(folder, f"{number:02d}").write_bytes(content)
+        for _ in range(FLIPS):
+            victim = int(chance.integers(len(contents)))
+            damaged = bytearray(contents[victim])
+            damaged[int(chance.integers(128, len(damaged) - pixels))] = int(chance.integers(256))
+            Path(folder, f"{victim:02d}").write_bytes(damaged)
+            moved += any(_is_moved(stack) for stack in _stacks(Path(folder), settings))
+            Path(folder, f"{victim:02d}").write_bytes(contents[victim])
+    return Row(
+        "one-byte header flips that moved a plane",
+        f"{moved} of {FLIPS}",
+        "0",
+        not moved,
+        "ten slices made by code",
+    )
+
+
+def _stacks(folder: Path, settings: IngestSettings) -> list[Stack]:
+    return [stack for study in find_studies([folder], settings).studies for stack in study.stacks]
+
+
+def _is_moved(stack: Stack) -> bool:
+    """Compare each plane with where its file, known by its place among the ten, was written to lie."""
+    slab, affine = _messy().SLAB, stack.voxel_to_lps
+    written = np.array([slab.position(plane.source.number - 1) for plane in stack.planes])
+    places = affine[:3, 3] + np.arange(len(stack.planes))[:, None] * affine[:3, 2]
+    turned = max(
+        float(np.max(np.abs(affine[:3, 0] - slab.row * slab.spacing[1]))),
+        float(np.max(np.abs(affine[:3, 1] - slab.column * slab.spacing[0]))),
+    )
+    return float(np.max(np.linalg.norm(written - places, axis=1))) > WRONG_FROM_MM or turned > TURNED_FROM_MM
 
 
 # ------------------------------------------------------------------------------------------------ roles
