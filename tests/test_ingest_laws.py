@@ -23,7 +23,7 @@ from lfja_mri.model import Rejection
 
 SETTINGS = load_pipeline_settings().ingest
 TOLERANCE_MM = 0.12
-LAW = settings(max_examples=60, deadline=None, derandomize=True)
+LAW = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 @cache
@@ -49,7 +49,7 @@ def signature(folder: Path) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize(
     "name", ["tilted_blocks", "overlapping_blocks", "two_acquisitions", "two_studies", "mixed_matrix"]
 )
-@settings(max_examples=5, deadline=None, derandomize=True)
+@settings(max_examples=3, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_names_and_order_of_files_do_not_matter(name, seed):
     with tempfile.TemporaryDirectory() as given_folder, tempfile.TemporaryDirectory() as other_folder:
@@ -101,7 +101,7 @@ def test_a_file_cut_short_never_moves_a_plane(victim, share):
 
 
 @pytest.mark.parametrize("kind", ["rle", "enhanced"])
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(share=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255), cut=st.booleans())
 def test_damage_of_any_kind_never_crashes(kind, share, value, cut):
     with tempfile.TemporaryDirectory() as folder:

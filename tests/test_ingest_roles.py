@@ -145,6 +145,16 @@ def test_stir_after_contrast_is_refused(tmp_path):
     assert roles_of(tmp_path)[:2] == (["axial_t1_fs_gd"], {"stir_after_contrast"})
 
 
+def test_the_later_of_two_t1_is_after_contrast_if_the_first_is_named_so(tmp_path):
+    extra = {"ScanOptions": "PFP"}
+    pre = Header(
+        description="SAG T1 PRE", repetition=500, echo=10, inversion=None, time="100000", extra=extra
+    )
+    write(tmp_path / "pre", series(SLAB, pre))
+    write(tmp_path / "post", series(SLAB, replace(pre, series="1.2.8", description="SAG T1", time="110000")))
+    assert sorted(roles_of(tmp_path)[0]) == ["sagittal_t1", "sagittal_t1_gd"]
+
+
 def test_a_repeat_replaces_the_first_run(tmp_path):
     write(tmp_path / "first", series(SLAB, STIR))
     write(tmp_path / "second", series(SLAB, Header(series="1.2.3.1.0", time="101000")))

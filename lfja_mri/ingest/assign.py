@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lfja_mri.config import IngestSettings
 from lfja_mri.errors import Reason
-from lfja_mri.ingest.candidates import Cast, best_of_each, without_late_stir
+from lfja_mri.ingest.candidates import Cast, best_of_each, with_agent_told, without_late_stir
 from lfja_mri.ingest.crosscheck import crosschecked
 from lfja_mri.ingest.judging import Judged, judge
 from lfja_mri.ingest.pixels import Pixels
@@ -49,7 +49,7 @@ def assign_roles(stacks: Sequence[Stack], settings: IngestSettings) -> Roles:
             casts.extend(_casts(one))
         else:
             rejections.extend(Rejection(stack.key, *refusal) for stack in one.stacks)
-    usable, refused = without_late_stir(casts)
+    usable, refused = without_late_stir(with_agent_told(casts))
     best, beaten = best_of_each(usable, settings)
     return Roles(best, (*rejections, *refused, *beaten), pixels)
 

@@ -17,6 +17,7 @@ from lfja_mri.model import BoolArray, Contrast, FloatArray, Rejection, Role
 COVERAGE_STEP_MM = 5.0
 RESOLUTION_STEP = 0.1
 CONFIDENCE_STEP = 0.25
+ENHANCED = {Contrast.T1: Contrast.T1_GD, Contrast.T1_FS: Contrast.T1_FS_GD}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +52,34 @@ class Cast:
         return (-1.0 if time is None else time, first.series_number or 0)
 
 
+def with_agent_told(casts: Sequence[Cast]) -> list[Cast]:
+    """Settle, where a header is silent, whether a stack was taken after a contrast agent, by what was taken before it.
+
+    It was if a series with the agent came before, or if a series alike was named as before contrast.
+    """
+    return [_told(cast, casts) if cast.agent is None else cast for cast in casts]
+
+
+def _told(cast: Cast, casts: Sequence[Cast]) -> Cast:
+    before = [one for one in casts if _later(cast.taken, one.taken)]
+    given = any(one.agent for one in before)
+    repeated = any(one.agent is False and one.role == cast.role for one in before)
+    if not given and not (repeated and cast.role.contrast in ENHANCED):
+        return cast
+    said = (
+        "a series with contrast agent came before" if given else "a series alike was named as before contrast"
+    )
+    contrast = ENHANCED.get(cast.role.contrast, cast.role.contrast)
+    return replace(
+        cast, agent=True, role=replace(cast.role, contrast=contrast), evidence=(*cast.evidence, said)
+    )
+
+
 def without_late_stir(casts: Sequence[Cast]) -> tuple[list[Cast], list[Rejection]]:
     """Leave out inversion-recovery stacks taken after a contrast agent: the agent shortens T1, and they null it."""
-    given = [cast.taken for cast in casts if cast.agent]
     kept, rejections = [], []
     for cast in casts:
-        late = cast.agent or (cast.agent is None and any(_later(cast.taken, time) for time in given))
-        if cast.role.contrast is Contrast.STIR and late:
+        if cast.role.contrast is Contrast.STIR and cast.agent:
             detail = "taken after the contrast agent, which such an image nulls together with fat"
             rejections.append(Rejection(cast.stack.key, Reason.STIR_AFTER_CONTRAST, detail))
         else:
