@@ -135,7 +135,7 @@ def _in_step(finding: Finding, before: Finding, *, better: bool) -> Finding:
 def draw_finding(grade: int, person: np.random.Generator, visit: np.random.Generator) -> Finding:
     """Draw a finding that should be judged as a grade."""
     middle = float(np.clip(person.normal(0.385, 0.1), 0.2, 0.6))
-    strength = float(visit.uniform(0.8, 1.0))
+    strength = float(visit.uniform(0.7, 1.0))
     if grade == 0:
         return Finding(
             fluid_width_mm=float(visit.choice([0.0, 0.25, 0.4, 0.6, 0.8], p=[0.1, 0.25, 0.3, 0.25, 0.1]))

@@ -151,7 +151,12 @@ def _paint_oedema(
     ends = (0.5 * finding.perimeter_share - apart) * length + 0.8 * noise
     tall = 0.5 * joint.height_mm + 2.5 + 1.2 * noise - np.abs(local[2]) - 0.35 * distance
     fade = np.clip(np.minimum(np.minimum(out, ends), tall) / EDGE_MM + 0.5, 0, 1)
-    _soak(window, np.where(distance > LEAST_REACH_MM, fade * finding.strength, 0))
+    _soak(window, np.where(distance > LEAST_REACH_MM, fade * finding.strength * _patchy(noise), 0))
+
+
+def _patchy(noise: ImageArray) -> ImageArray:
+    """Oedema is stronger here and weaker there."""
+    return np.asarray(np.clip(0.92 + 0.1 * noise, 0.7, 1.0), dtype=np.float32)
 
 
 def _soak(window: Window, strength: ImageArray) -> None:
@@ -172,7 +177,7 @@ def _paint_extension(
     world = window.local(Frame(np.zeros(3), np.eye(3)))
     depth = 0.6 * noise[window.slices] - capsule(world, start, end, (radius * 0.8, radius))
     parts = (part, *BRIDGES.get(target, ()))
-    fade = np.clip(depth / EDGE_MM + 0.5, 0, 1) * finding.strength
+    fade = np.clip(depth / EDGE_MM + 0.5, 0, 1) * finding.strength * _patchy(noise[window.slices])
     _soak(window, np.where(is_one_of(window.part, parts), fade, 0))
 
 
