@@ -1,5 +1,6 @@
 """Facet joints: found, framed and divided into the zones that grades speak of."""
 
+from lfja_mri.facets.masks import ProcessMasks, read_process_masks
 from lfja_mri.facets.place import place_joints
 
-__all__ = ["place_joints"]
+__all__ = ["ProcessMasks", "place_joints", "read_process_masks"]

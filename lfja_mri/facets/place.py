@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from lfja_mri.config import FacetsSettings
 from lfja_mri.errors import Reason
@@ -10,11 +12,14 @@ from lfja_mri.facets.alignment import level_shifts
 from lfja_mri.facets.coverage import coverage_of
 from lfja_mri.facets.cuts import best_axial_image
 from lfja_mri.facets.frames import Site
+from lfja_mri.facets.masks import ProcessMasks, joint_from_masks
 from lfja_mri.facets.prior import expected_shape, site_of
-from lfja_mri.facets.refine import centred_sites, prior_frame, refine_pair
+from lfja_mri.facets.refine import FramePair, SitePair, centred_sites, prior_frame, refine_pair
 from lfja_mri.facets.zones import build_zones
 from lfja_mri.model import (
     AbsentJoint,
+    Disc,
+    FloatArray,
     Image,
     Joint,
     JointFrame,
@@ -31,69 +36,98 @@ Shifts = tuple[SeriesShift, ...]
 SHIFT_UNKNOWN = "series_shift_unknown"
 
 
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """What every level is placed from; `localiser` is the image that the levels were found in."""
+
+    study: StudyImages
+    level_map: LevelMap
+    settings: FacetsSettings
+    masks: ProcessMasks | None
+    localiser: Image | None
+
+
 def place_joints(
-    study: StudyImages, level_map: LevelMap, settings: FacetsSettings
+    study: StudyImages,
+    level_map: LevelMap,
+    settings: FacetsSettings,
+    *,
+    masks: ProcessMasks | None = None,
 ) -> tuple[Joint | AbsentJoint, ...]:
     """Place the left and the right joint of every expected level.
+
+    Parameters
+    ----------
+    masks
+        Another tool's articular processes, in the frame of the image that the levels come from; where they show both
+        processes of a joint they decide, elsewhere the images do.
 
     Returns
     -------
     Level by level, cranial first, left then right; a level whose disc was not found gives absent joints.
     """
-    return tuple(
-        joint
-        for level in level_map.expected_levels
-        for joint in _level_joints(level, study, level_map, settings)
-    )
+    scene = _Scene(study, level_map, settings, masks, _localiser(study, level_map))
+    return tuple(joint for level in level_map.expected_levels for joint in _level_joints(level, scene))
 
 
-def _level_joints(
-    level: Level, study: StudyImages, level_map: LevelMap, settings: FacetsSettings
-) -> tuple[Joint | AbsentJoint, ...]:
-    disc = level_map.disc(level)
+def _level_joints(level: Level, scene: _Scene) -> tuple[Joint | AbsentJoint, ...]:
+    disc = scene.level_map.disc(level)
     if disc is None:
         return tuple(AbsentJoint(level, side, Reason.LEVEL_NOT_VISIBLE) for side in Side)
-    sites = (
-        site_of(disc, Side.LEFT, level_map, settings),
-        site_of(disc, Side.RIGHT, level_map, settings),
-    )
-    axial = best_axial_image(study, sites[0], expected_shape(sites[0], settings), settings.refine)
-    reference = axial or _localiser(study, level_map)
-    shifts = () if reference is None else level_shifts(study, reference, sites[0], settings.alignment)
-    sites = (
-        _in_reference(sites[0], shifts, study, level_map),
-        _in_reference(sites[1], shifts, study, level_map),
-    )
+    settings = scene.settings
+    sites = _sites(disc, scene)
+    axial = best_axial_image(scene.study, sites[0], expected_shape(sites[0], settings), settings.refine)
+    reference = axial or scene.localiser
+    shifts = () if reference is None else level_shifts(scene.study, reference, sites[0], settings.alignment)
+    back = -_localiser_shift_mm(shifts, scene)
+    sites = (sites[0].moved(back), sites[1].moved(back))
+    sites, frames = _frames(axial, sites, settings)
+    if scene.masks is not None:
+        frames = _by_masks(scene.masks.moved(back), sites, frames, settings)
+    return tuple(_joint(frame, site, shifts, scene) for frame, site in zip(frames, sites, strict=True))
+
+
+def _sites(disc: Disc, scene: _Scene) -> SitePair:
+    left, right = (site_of(disc, side, scene.level_map, scene.settings) for side in Side)
+    return left, right
+
+
+def _frames(axial: Image | None, sites: SitePair, settings: FacetsSettings) -> tuple[SitePair, FramePair]:
+    """Return the joints as the axial slices show them, or where anatomy expects them; the midline may move."""
     shapes = (expected_shape(sites[0], settings), expected_shape(sites[1], settings))
     if axial is None:
-        frames = (prior_frame(sites[0], shapes[0], settings), prior_frame(sites[1], shapes[1], settings))
-    else:
-        sites = centred_sites(axial, sites, shapes, settings)
-        frames = refine_pair(axial, sites, shapes, settings)
-    return tuple(
-        _joint(frame, site, shifts, study, settings) for frame, site in zip(frames, sites, strict=True)
+        return sites, (
+            prior_frame(sites[0], shapes[0], settings),
+            prior_frame(sites[1], shapes[1], settings),
+        )
+    sites = centred_sites(axial, sites, shapes, settings)
+    return sites, refine_pair(axial, sites, shapes, settings)
+
+
+def _by_masks(masks: ProcessMasks, sites: SitePair, frames: FramePair, settings: FacetsSettings) -> FramePair:
+    """Let masks decide where they show a joint."""
+    first, second = (
+        joint_from_masks(masks, site, expected_shape(site, settings), settings.masks) or frame
+        for site, frame in zip(sites, frames, strict=True)
     )
+    return first, second
 
 
 def _localiser(study: StudyImages, level_map: LevelMap) -> Image | None:
-    """Return the image that the levels were found in."""
     keys = [labels.image_key for labels in level_map.tissues]
     named = (image for key in keys for image in study.images if image.key == key)
     return next(named, next(iter(study.of(Plane.SAGITTAL)), None))
 
 
-def _in_reference(site: Site, shifts: Shifts, study: StudyImages, level_map: LevelMap) -> Site:
-    """Move a site from the image that the levels were found in to the reference image."""
-    localiser = _localiser(study, level_map)
-    found = [shift for shift in shifts if localiser is not None and shift.image_key == localiser.key]
-    return site.moved(-found[0].shift_lps_mm) if found else site
+def _localiser_shift_mm(shifts: Shifts, scene: _Scene) -> FloatArray:
+    """Return the shift of the image that the levels were found in against the reference image."""
+    key = None if scene.localiser is None else scene.localiser.key
+    return next((shift.shift_lps_mm for shift in shifts if shift.image_key == key), np.zeros(3))
 
 
-def _joint(
-    frame: JointFrame, site: Site, shifts: Shifts, study: StudyImages, settings: FacetsSettings
-) -> Joint:
-    zones = build_zones(frame, site, settings.zones)
-    coverage = coverage_of(study, zones, shifts)
+def _joint(frame: JointFrame, site: Site, shifts: Shifts, scene: _Scene) -> Joint:
+    zones = build_zones(frame, site, scene.settings.zones)
+    coverage = coverage_of(scene.study, zones, shifts)
     unknown = any(not shift.estimated and coverage[shift.image_key] > 0.5 for shift in shifts)
     flags = (*frame.flags, SHIFT_UNKNOWN) if unknown else frame.flags
     return Joint(replace(frame, flags=flags), zones, shifts, coverage)

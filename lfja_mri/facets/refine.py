@@ -21,6 +21,7 @@ from lfja_mri.model import FloatArray, Image, JointFrame
 
 SitePair = tuple[Site, Site]
 ShapePair = tuple[JointShape, JointShape]
+FramePair = tuple[JointFrame, JointFrame]
 
 FROM_PRIOR = "joint_from_prior_only"
 AT_BOUND = "joint_at_prior_bound"
@@ -28,9 +29,7 @@ WEAK = "joint_weakly_seen"
 MIRRORED = "joint_from_other_side"
 
 
-def refine_pair(
-    image: Image, sites: SitePair, shapes: ShapePair, settings: FacetsSettings
-) -> tuple[JointFrame, JointFrame]:
+def refine_pair(image: Image, sites: SitePair, shapes: ShapePair, settings: FacetsSettings) -> FramePair:
     """Find the left and the right joint of a level in an axial stack; `sites` are centred by `centred_sites`."""
     searches = tuple(
         search_side(
