@@ -253,7 +253,7 @@ def _overlap(joint: Joint, truth: PhantomTruth, own: str) -> float:
     points = grid + true.centre_lps_mm
     theirs = truth.joint_region(frame.level, frame.side, points, margin_mm=MARGIN_MM)
     ours = _region(joint, truth.moved(own, points))
-    return np.count_nonzero(ours & theirs) / max(np.count_nonzero(ours | theirs), 1)
+    return int(np.count_nonzero(ours & theirs)) / max(int(np.count_nonzero(ours | theirs)), 1)
 
 
 def _region(joint: Joint, points: FloatArray) -> BoolArray:
