@@ -43,16 +43,19 @@ class Source:
         The file, or the archive that holds the member.
     member
         Name inside the archive; None for a plain file.
+    total
+        How many were found.
     """
 
     number: int
     path: Path
     member: str | None = None
+    total: int = 0
 
     @property
     def where(self) -> str:
         """A name that carries nothing of the patient."""
-        return f"file {self.number}"
+        return f"file {self.number} of {self.total}" if self.total else f"file {self.number}"
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def find_sources(inputs: Sequence[Path], settings: IngestSettings) -> Found:
     )
     sources, rejections = [], []
     for number, entry in enumerate(entries, start=1):
-        source = Source(number, entry.path, entry.member)
+        source = Source(number, entry.path, entry.member, len(entries))
         if entry.refusal is None:
             sources.append(source)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -31,6 +32,8 @@ MR_CLASSES = frozenset(
         "1.2.840.10008.5.1.4.1.1.4.4",
     }
 )
+END_OF_FRAGMENTS = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
+LAST_BYTES = 64
 DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 
 
@@ -104,7 +107,7 @@ def _planes_of(source: Source, stream: BinaryIO | None) -> list[PlaneHeader]:
         raise HeaderError(Reason.UNREADABLE_FILE, "it could not be opened")
     record = read_record(stream)
     _require_mr(record.fields)
-    _require_pixels(record)
+    _require_pixels(record, stream)
     if record.frames is not None:
         return [
             _plane(source, record, frame, (*places, record.fields))
@@ -141,15 +144,30 @@ def _require_mr(fields: Mapping[str, Any]) -> None:
         raise HeaderError(Reason.NOT_MR_IMAGE, "another kind of object than an MR image")
 
 
-def _require_pixels(record: Record) -> None:
+def _require_pixels(record: Record, stream: BinaryIO) -> None:
     fields = record.fields
     if (integer_of(fields.get("SamplesPerPixel")) or 1) != 1:
         raise HeaderError(Reason.COLOUR_IMAGE, "colour pixels: a screen copy or a map")
     if record.pixel_start is None:
         raise HeaderError(Reason.NO_PIXELS, "no pixels in the file, or it ends before them")
-    packed = text_of(fields.get("TransferSyntaxUID")).startswith(COMPRESSED_PREFIXES)
-    if record.pixel_length is not None and not packed and record.pixel_length < _pixel_bytes(fields):
+    if record.pixel_length is None:
+        return
+    if text_of(fields.get("TransferSyntaxUID")).startswith(COMPRESSED_PREFIXES):
+        whole = _ends_its_fragments(stream, record.pixel_start)
+    else:
+        whole = record.pixel_length >= _pixel_bytes(fields)
+    if not whole:
         raise HeaderError(Reason.TRUNCATED_FILE, "the file ends before its pixels do")
+
+
+def _ends_its_fragments(stream: BinaryIO, pixel_start: int) -> bool:
+    """Return whether compressed pixels are closed, as a rule by the last bytes of the file."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(pixel_start, size - LAST_BYTES))
+    if END_OF_FRAGMENTS in stream.read():
+        return True
+    stream.seek(pixel_start)
+    return END_OF_FRAGMENTS in stream.read()
 
 
 def _pixel_bytes(fields: Mapping[str, Any]) -> int:

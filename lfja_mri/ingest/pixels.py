@@ -76,12 +76,12 @@ def _checked(numbers: StoredArray | Reason, plane: PlaneHeader) -> ImageArray | 
 
 def stacked(
     planes: Iterable[PlaneHeader], pixels: Mapping[PlaneKey, ImageArray | Reason]
-) -> ImageArray | Reason:
-    """Put decoded planes on top of one another; the first reason found where one is missing."""
+) -> ImageArray | tuple[Reason, PlaneHeader]:
+    """Put decoded planes on top of one another; the first that is missing, with its reason, if one is."""
     arrays = []
     for plane in planes:
         array = pixels[plane_key(plane)]
         if isinstance(array, Reason):
-            return array
+            return array, plane
         arrays.append(array)
     return np.stack(arrays)

@@ -6,9 +6,9 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from lfja_mri.errors import InputError, Reason
+from lfja_mri.ingest.dataset import PYDICOM_ERRORS, quiet_reading
 from lfja_mri.ingest.files import open_each
 from lfja_mri.ingest.study import Study
-from lfja_mri.ingest.values import PARSE_ERRORS
 
 
 def source_headers(study: Study, image_key: str) -> tuple[Dataset, ...]:
@@ -30,8 +30,9 @@ def source_headers(study: Study, image_key: str) -> tuple[Dataset, ...]:
         try:
             if stream is None:
                 raise EOFError
-            headers[source] = pydicom.dcmread(stream, force=True, stop_before_pixels=True)
-        except PARSE_ERRORS as error:
+            with quiet_reading():
+                headers[source] = pydicom.dcmread(stream, force=True, stop_before_pixels=True)
+        except PYDICOM_ERRORS as error:
             raise InputError(
                 f"{source.where} can no longer be read", reason=Reason.UNREADABLE_FILE
             ) from error

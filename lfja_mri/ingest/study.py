@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lfja_mri.config import IngestSettings
-from lfja_mri.errors import InputError, Reason
+from lfja_mri.errors import InputError
 from lfja_mri.ingest.assign import acquisition_of, assign_roles
 from lfja_mri.ingest.candidates import Cast
 from lfja_mri.ingest.files import Source, find_sources
@@ -101,8 +101,9 @@ def _stand_in_uid(planes: Sequence[PlaneHeader]) -> str:
 def read_stack(stack: Stack, known: Pixels | None = None) -> Volume | Rejection:
     """Read the pixels of one stack, whatever role it plays; `known` planes are not decoded again."""
     values = stacked(stack.planes, read_planes(stack.planes, known))
-    if isinstance(values, Reason):
-        return Rejection(stack.key, values, "a plane of the stack could not be decoded")
+    if isinstance(values, tuple):
+        reason, plane = values
+        return Rejection(stack.key, reason, f"the pixels of {plane.source.where} could not be decoded")
     return Volume(values, stack.voxel_to_lps, stack.planes[0].thickness_mm or stack.pitch_mm)
 
 
