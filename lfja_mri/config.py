@@ -211,6 +211,20 @@ class ZoneSettings(Settings):
     vessel_width_mm: float
 
 
+class SagittalSettings(Settings):
+    """How sagittal slices move a joint that no axial slice shows."""
+
+    behind_mm: float
+    cranial_mm: float
+    behind_sd_mm: float
+    cranial_sd_mm: float
+    side_difference_sd_mm: float
+    gain: float
+    present_score: float
+    uncertainty_mm: float
+    confidence: float
+
+
 class MaskSettings(Settings):
     """When another tool's articular processes make a joint."""
 
@@ -235,6 +249,7 @@ class FacetsSettings(Settings):
     tolerance: ToleranceSettings
     refine: RefineSettings
     alignment: AlignmentSettings
+    sagittal: SagittalSettings
     masks: MaskSettings
     zones: ZoneSettings
 
@@ -377,6 +392,7 @@ class ChangeSettings(Settings):
     """The whole of `change.toml`; `repeatability` is read from the file that it names."""
 
     detection_z: float = Field(gt=0)
+    grade_must_leave_interval: bool
     fewest_pairs: int = Field(ge=2)
     cohort: CohortSettings
     registration: RegistrationSettings

@@ -108,6 +108,23 @@ def test_measure_moved_but_grade_did_not_is_unchanged():
     assert "measure_moved_within_grade" in change.flags
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "change"),
+    [
+        (("2", "2", "3"), ("1", "1", "1"), Direction.IMPROVED),
+        (("2", "1", "2"), ("1", "1", "1"), Direction.UNCHANGED),
+        (("2", "2", "2"), ("1", "1", "2"), Direction.UNCHANGED),
+        (("3", "2", "3"), ("1", "1", "2"), Direction.IMPROVED),
+    ],
+)
+def test_a_grade_moves_only_beyond_the_interval_of_either_visit(first, second, change):
+    names = ("grade", "grade_low", "grade_high")
+    cells = [dict(zip(names, values, strict=True)) for values in (first, second)]
+    found = compare_one(row(measures=INFLAMED) | cells[0], row() | cells[1])
+    assert found.change is change
+    assert ("grade_moved_within_interval" in found.flags) == (change is Direction.UNCHANGED)
+
+
 def test_grade_and_measure_in_opposite_directions_is_unchanged():
     change = compare_one(row("2"), row("1", INFLAMED))
     assert change.change is Direction.UNCHANGED

@@ -109,7 +109,7 @@ def compare_joint(
         change = uncompared(baseline, follow_up, visits, refusal)
         return replace(change, registration_error_mm=error_mm, flags=_ordered(flags))
     measures = tuple(measure_change(name, baseline, follow_up, settings) for name in MEASURES)
-    direction, doubts = direction_of(baseline, follow_up, measures)
+    direction, doubts = direction_of(baseline, follow_up, measures, settings)
     return Change(
         baseline.subject,
         *visits,

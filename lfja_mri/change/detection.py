@@ -54,21 +54,36 @@ def _protocol_for(
 
 
 def direction_of(
-    baseline: VisitJoint, follow_up: VisitJoint, measures: Sequence[MeasureChange]
+    baseline: VisitJoint,
+    follow_up: VisitJoint,
+    measures: Sequence[MeasureChange],
+    settings: ChangeSettings,
 ) -> tuple[Direction, tuple[str, ...]]:
-    """Return what became of the joint, and what speaks against being sure."""
-    grade = _sign((follow_up.grade or 0) - (baseline.grade or 0))
+    """Return what became of the joint, and what speaks against being sure.
+
+    Neither the grade alone nor a measure alone makes a change: both must move the same way, the measure by more than
+    its SDC and, where `change.toml` asks for it, the grade beyond what its own uncertainty at either visit allows.
+    """
+    first, second = baseline.grade or 0, follow_up.grade or 0
+    grade = _sign(second - first)
     detected = {measure.detected for measure in measures} - {0}
+    unsure = baseline.could_be(second) or follow_up.could_be(first)
+    within = unsure and _has_interval(baseline, follow_up) and settings.grade_must_leave_interval
     doubts = (
         (grade != 0 and grade not in detected, "grade_moved_within_noise"),
+        (grade != 0 and within, "grade_moved_within_interval"),
         (grade == 0 and bool(detected), "measure_moved_within_grade"),
         (len(detected) > 1, "measures_disagree"),
         (any(m.change is not None and m.sdc is None for m in measures), "sdc_unknown"),
     )
     direction = {-1: Direction.IMPROVED, 0: Direction.UNCHANGED, 1: Direction.WORSENED}[
-        grade if grade in detected else 0
+        grade if grade in detected and not within else 0
     ]
     return direction, tuple(name for applies, name in doubts if applies)
+
+
+def _has_interval(*visits: VisitJoint) -> bool:
+    return all(visit.grade_interval is not None for visit in visits)
 
 
 def _sign(number: int) -> int:

@@ -79,6 +79,7 @@ def read_visit_joint(row: Row) -> VisitJoint:
         reason=_text(row, "reason"),
         flags=_list(row, "flags"),
         tool_version=_text(row, "tool_version"),
+        grade_interval=_interval(row) if graded else None,
     )
 
 
@@ -137,6 +138,12 @@ def _grade(row: Row) -> int:
         raise InputError(
             f"column grade holds '{text}' where status is graded; a whole number is needed"
         ) from error
+
+
+def _interval(row: Row) -> tuple[int, int] | None:
+    """Return (grade_low, grade_high); None where the table does not state them."""
+    low, high = _number(row, "grade_low"), _number(row, "grade_high")
+    return None if low is None or high is None else (int(low), int(high))
 
 
 def _number(row: Row, column: str) -> float | None:

@@ -54,6 +54,8 @@ class VisitJoint:
         Roles of the series that were measured, such as `sagittal_stir`; sorted.
     numbering_basis
         What the level's name rests on.
+    grade_interval
+        Lowest and highest grade that the stated uncertainty of thresholds and reference allows; None if not stated.
     rules
         Scale and rules digest: grades of different rules are different things.
     """
@@ -72,6 +74,11 @@ class VisitJoint:
     reason: str = ""
     flags: tuple[str, ...] = ()
     tool_version: str = ""
+    grade_interval: tuple[int, int] | None = None
+
+    def could_be(self, grade: int) -> bool:
+        """Return whether the joint's grade can take a value within its stated uncertainty; True where none is stated."""
+        return self.grade_interval is None or self.grade_interval[0] <= grade <= self.grade_interval[1]
 
 
 @dataclass(frozen=True)
