@@ -117,6 +117,21 @@ def test_damage_of_any_kind_never_crashes(kind, share, value, cut):
             read_study(study, SETTINGS)
 
 
+@pytest.mark.parametrize("name", ["zip", "tar_gz"])
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(places=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=8), value=st.integers(0, 255))
+def test_a_damaged_archive_never_crashes(name, places, value):
+    with tempfile.TemporaryDirectory() as folder:
+        CASES[name].build(Path(folder))
+        archive = next(path for path in Path(folder).iterdir())
+        damaged = bytearray(archive.read_bytes())
+        for share in places:
+            damaged[int(share * len(damaged))] = value
+        archive.write_bytes(damaged)
+        for study in find_studies([Path(folder)], SETTINGS).studies:
+            read_study(study, SETTINGS)
+
+
 def nibabel_dicoms() -> Path:
     import nibabel
 

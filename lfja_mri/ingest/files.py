@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import lzma
 import os
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -28,6 +31,9 @@ ARCHIVE_ERRORS = (
     NotImplementedError,
     ArithmeticError,
     LookupError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
 )
 
 
