@@ -81,7 +81,7 @@ def header_opinion(facts: SeriesFacts, settings: IngestSettings) -> HeaderOpinio
     fat, fat_words, fat_count = _fat(facts, settings)
     agent, agent_words = _agent(facts)
     evidence = [*time_words, *fat_words, *agent_words]
-    if from_words is not None:
+    if from_words is not None and not STIR_WORDS.search(facts.words):
         evidence.append(f"named {from_words.value}")
     agree = from_times is not None and from_words in {None, from_times}
     if from_times is not None and not agree:

@@ -60,7 +60,8 @@ def find_studies(inputs: Sequence[Path], settings: IngestSettings) -> Catalogue:
         (_study(uid, held, settings) for uid, held in by_study.items()), key=lambda study: study.study_key
     )
     count = len(found.sources) + len(found.rejections)
-    return Catalogue(tuple(studies), (*found.rejections, *rejections), count)
+    in_order = sorted([*found.rejections, *rejections], key=lambda one: int(one.where.split()[1]))
+    return Catalogue(tuple(studies), tuple(in_order), count)
 
 
 def read_study(study: Study, settings: IngestSettings) -> StudyImages:
