@@ -20,7 +20,7 @@ from lfja_mri.config import load_pipeline_settings
 from lfja_mri.geometry import apply, sample
 from lfja_mri.ingest import find_studies, read_study
 from lfja_mri.model import Contrast, Image, Plane, Side, StudyImages
-from lfja_mri.phantom import PhantomTruth, Quality, load_recipe, simulate
+from lfja_mri.phantom import PhantomTruth, load_recipe, simulate
 from lfja_mri.phantom.person import Posture, draw_person
 from lfja_mri.phantom.recipe import base_numbers
 
@@ -71,13 +71,13 @@ def rows() -> list[Row]:
 def _row(likeness: Likeness, phantoms: tuple[Subject, ...], real: Subject | None) -> Row:
     values = [value for subject in phantoms for value in [_taken(likeness, subject)] if np.isfinite(value)]
     middle = float(np.median(values))
-    text = f"{middle:.2f} ({min(values):.2f} to {max(values):.2f})"
+    text = f"{middle:.3f} ({min(values):.3f} to {max(values):.3f})"
     name = f"phantom realism: {likeness.name}"
     if real is None:
         return Row(name, text, "real data absent", None, DATA)
     truth = _taken(likeness, real)
     low, high = truth / likeness.factor, truth * likeness.factor
-    return Row(name, text, f"{low:.2f} to {high:.2f} (real {truth:.2f})", low <= middle <= high, DATA)
+    return Row(name, text, f"{low:.3f} to {high:.3f} (real {truth:.3f})", low <= middle <= high, DATA)
 
 
 def _taken(likeness: Likeness, subject: Subject) -> float:
@@ -87,7 +87,7 @@ def _taken(likeness: Likeness, subject: Subject) -> float:
 
 @cache
 def _phantoms() -> tuple[tuple[Subject, ...], float]:
-    recipe = load_recipe("routine_clinical").model_copy(update={"quality": (Quality.FAIR, Quality.POOR)})
+    recipe = load_recipe("routine_clinical")
     start = time.process_time()
     subjects = []
     for seed in SEEDS:
