@@ -10,7 +10,7 @@ import pytest
 from facets_toy import ToyJoint, axial_image, joint_truth, settings, toy_disc, toy_levels, toy_study
 
 from lfja_mri.errors import InputError
-from lfja_mri.facets import ProcessMasks, place_joints, read_process_masks
+from lfja_mri.facets import ProcessMasks, place_joints, process_masks_in, read_process_masks
 from lfja_mri.facets.masks import INFERIOR, SUPERIOR, VERTEBRAE, joint_from_masks
 from lfja_mri.facets.prior import expected_shape, site_of
 from lfja_mri.geometry import apply, lps_to_ras
@@ -102,6 +102,16 @@ def test_masks_decide_where_they_show_a_joint():
     joints = place_joints(study, toy_levels(), settings(), masks=_toy_masks())
     placed = [joint for joint in joints if isinstance(joint, Joint)]
     assert all(joint.frame.flags[0] == "joint_from_external_mask" for joint in placed)
+
+
+def test_a_pair_is_found_by_its_names(tmp_path):
+    assert process_masks_in(tmp_path) is None
+    for part in ("spine", "vert"):
+        image = nib.Nifti1Image(np.full((4, 4, 4), 20, np.uint8), np.eye(4))
+        nib.save(image, tmp_path / f"sub-x_seg-{part}_msk.nii.gz")
+    found = process_masks_in(tmp_path)
+    assert found is not None
+    assert found.parts.shape == (4, 4, 4)
 
 
 def test_masks_on_different_grids_are_refused(tmp_path):

@@ -131,6 +131,14 @@ def test_without_axial_slices_the_prior_places_the_joint_and_says_so():
         assert np.linalg.norm(joint.frame.centre_lps_mm - truth) < 8.0
 
 
+@pytest.mark.parametrize("behind_mm", [26.0, 32.0])
+def test_sagittal_slices_move_a_joint_to_its_depth(behind_mm):
+    joints = dict.fromkeys(Side, ToyJoint(behind_mm=behind_mm, outwards_mm=15.0, angle_deg=40.0))
+    for joint in _placed(toy_study(sagittal_image(joints, toy_disc())), toy_levels()).values():
+        assert joint.frame.flags[0] == "joint_from_sagittal_slices"
+        assert abs(joint.frame.centre_lps_mm[1] - behind_mm) < 2.0
+
+
 def test_a_joint_hidden_on_one_side_is_placed_like_the_other():
     one_sided = {Side.LEFT: LEFT_JOINT}
     placed = _placed(toy_study(axial_image(one_sided, toy_disc())), toy_levels())

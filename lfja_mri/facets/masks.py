@@ -89,6 +89,16 @@ def read_process_masks(parts: Path, vertebrae: Path) -> ProcessMasks:
     return ProcessMasks(first[0], second[0], geometry.lps_to_ras(first[1]))
 
 
+def process_masks_in(path: Path) -> ProcessMasks | None:
+    """Return the SPINEPS pair in a folder or beside a file; None where there is none, as with every other tool."""
+    files = sorted(path.rglob("*")) if path.is_dir() else sorted(path.parent.iterdir())
+    for vertebrae in files:
+        parts = vertebrae.with_name(vertebrae.name.replace("seg-vert", "seg-spine"))
+        if "seg-vert" in vertebrae.name and parts.is_file():
+            return read_process_masks(parts, vertebrae)
+    return None
+
+
 def _read(path: Path) -> tuple[IntArray, FloatArray]:
     try:
         image = nib.Nifti1Image.from_filename(path)

@@ -13,8 +13,17 @@ from lfja_mri.facets.coverage import coverage_of
 from lfja_mri.facets.cuts import best_axial_image
 from lfja_mri.facets.frames import Site
 from lfja_mri.facets.masks import ProcessMasks, joint_from_masks
+from lfja_mri.facets.parasagittal import parasagittal_pair
 from lfja_mri.facets.prior import expected_shape, site_of
-from lfja_mri.facets.refine import FramePair, SitePair, centred_sites, prior_frame, refine_pair
+from lfja_mri.facets.refine import (
+    FramePair,
+    ShapePair,
+    SitePair,
+    centred_sites,
+    prior_frame,
+    refine_pair,
+    sagittal_frame,
+)
 from lfja_mri.facets.zones import build_zones
 from lfja_mri.model import (
     AbsentJoint,
@@ -81,7 +90,7 @@ def _level_joints(level: Level, scene: _Scene) -> tuple[Joint | AbsentJoint, ...
     shifts = () if reference is None else level_shifts(scene.study, reference, sites[0], settings.alignment)
     back = -_localiser_shift_mm(shifts, scene)
     sites = (sites[0].moved(back), sites[1].moved(back))
-    sites, frames = _frames(axial, sites, settings)
+    sites, frames = _frames(axial, sites, shifts, scene)
     if scene.masks is not None:
         frames = _by_masks(scene.masks.moved(back), sites, frames, settings)
     return tuple(_joint(frame, site, shifts, scene) for frame, site in zip(frames, sites, strict=True))
@@ -92,16 +101,34 @@ def _sites(disc: Disc, scene: _Scene) -> SitePair:
     return left, right
 
 
-def _frames(axial: Image | None, sites: SitePair, settings: FacetsSettings) -> tuple[SitePair, FramePair]:
-    """Return the joints as the axial slices show them, or where anatomy expects them; the midline may move."""
+def _frames(
+    axial: Image | None, sites: SitePair, shifts: Shifts, scene: _Scene
+) -> tuple[SitePair, FramePair]:
+    """Return the joints as axial slices show them, else as sagittal ones do; the midline may move."""
+    settings = scene.settings
     shapes = (expected_shape(sites[0], settings), expected_shape(sites[1], settings))
     if axial is None:
-        return sites, (
-            prior_frame(sites[0], shapes[0], settings),
-            prior_frame(sites[1], shapes[1], settings),
-        )
+        return sites, _sagittal_frames(sites, shapes, shifts, scene)
     sites = centred_sites(axial, sites, shapes, settings)
     return sites, refine_pair(axial, sites, shapes, settings)
+
+
+def _sagittal_frames(sites: SitePair, shapes: ShapePair, shifts: Shifts, scene: _Scene) -> FramePair:
+    """Return the joints as sagittal slices show them, or where anatomy expects them."""
+    settings = scene.settings
+    shift_of = {shift.image_key: shift.shift_lps_mm for shift in shifts}
+    sagittal = scene.study.of(Plane.SAGITTAL)
+    images = tuple((image, shift_of.get(image.key, np.zeros(3))) for image in sagittal)
+    moved = parasagittal_pair(images, sites, shapes, settings.sagittal)
+    if np.mean([score for _, score in moved]) < settings.sagittal.present_score:
+        first, second = (
+            prior_frame(site, shape, settings) for site, shape in zip(sites, shapes, strict=True)
+        )
+    else:
+        first, second = (
+            sagittal_frame(site, shape, settings) for site, (shape, _) in zip(sites, moved, strict=True)
+        )
+    return first, second
 
 
 def _by_masks(masks: ProcessMasks, sites: SitePair, frames: FramePair, settings: FacetsSettings) -> FramePair:

@@ -26,6 +26,7 @@ FramePair = tuple[JointFrame, JointFrame]
 FROM_PRIOR = "joint_from_prior_only"
 AT_BOUND = "joint_at_prior_bound"
 WEAK = "joint_weakly_seen"
+SAGITTAL_ONLY = "joint_from_sagittal_slices"
 MIRRORED = "joint_from_other_side"
 
 
@@ -88,6 +89,17 @@ def prior_frame(site: Site, shape: JointShape, settings: FacetsSettings) -> Join
         uncertainty_mm=settings.prior_uncertainty_mm,
         confidence=0.3 * site.disc.confidence,
         flags=(FROM_PRIOR,),
+    )
+
+
+def sagittal_frame(site: Site, shape: JointShape, settings: FacetsSettings) -> JointFrame:
+    """Return a joint that only sagittal slices show, at the place they gave it."""
+    return joint_frame(
+        site,
+        shape,
+        uncertainty_mm=settings.sagittal.uncertainty_mm,
+        confidence=settings.sagittal.confidence * site.disc.confidence,
+        flags=(SAGITTAL_ONLY,),
     )
 
 

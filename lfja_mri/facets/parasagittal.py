@@ -1,0 +1,160 @@
+"""How sagittal slices move a joint where no axial slice shows it: forwards or backwards, up or down.
+
+A sagittal slice through a joint cuts it from top to bottom: a dark band, the joint blurred over the slice's thickness
+with its subchondral bone, between the marrow of the superior process in front and of the inferior one behind. Where fat
+is suppressed only fluid tells: a bright band. Slices are too thick to move the joint sideways or to turn it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy import ndimage
+
+from lfja_mri import geometry
+from lfja_mri.config import SagittalSettings
+from lfja_mri.facets.frames import JointShape, Site, arc_points
+from lfja_mri.model import FloatArray, Image
+
+STEP_MM = 0.7
+DEPTH_MM, HEIGHT_MM = 22.0, 18.0
+BAND_SMOOTHING_MM = 1.2
+
+ShiftedImages = tuple[tuple[Image, FloatArray], ...]
+SitePair = tuple[Site, Site]
+ShapePair = tuple[JointShape, JointShape]
+
+
+def parasagittal_pair(
+    images: ShiftedImages, sites: SitePair, shapes: ShapePair, settings: SagittalSettings
+) -> tuple[tuple[JointShape, float], ...]:
+    """Return both joints' shapes moved to where sagittal slices show them, each with its score there.
+
+    Parameters
+    ----------
+    images
+        Sagittal images, each with the shift (LPS mm) at which it shows the reference's structures.
+
+    Returns
+    -------
+    Left, then right: the shape within `behind_mm` and `cranial_mm` of the given one, and the mean evidence: about 0 for
+    none. Both sides are chosen together, since both joints of a level lie about equally far back and high.
+    """
+    moves = np.stack(np.meshgrid(_steps(settings.behind_mm), _steps(settings.cranial_mm), indexing="ij"), -1)
+    moves = moves.reshape(-1, 2)
+    totals = [_mean_scores(images, site, shape, moves) for site, shape in zip(sites, shapes, strict=True)]
+    spread = np.array([settings.behind_sd_mm, settings.cranial_sd_mm])
+    likely = [settings.gain * total - 0.5 * np.sum((moves / spread) ** 2, axis=1) for total in totals]
+    apart = (moves[:, None] - moves[None, :]) / settings.side_difference_sd_mm
+    together = likely[0][:, None] + likely[1][None, :] - 0.5 * np.sum(apart**2, axis=-1)
+    best = np.unravel_index(int(np.argmax(together)), together.shape)
+    return tuple(
+        (_moved(shape, moves[int(at)]), float(total[int(at)]))
+        for shape, total, at in zip(shapes, totals, best, strict=True)
+    )
+
+
+def _moved(shape: JointShape, move: FloatArray) -> JointShape:
+    behind, cranial = move
+    return replace(
+        shape, behind_mm=shape.behind_mm + float(behind), cranial_mm=shape.cranial_mm + float(cranial)
+    )
+
+
+def _mean_scores(images: ShiftedImages, site: Site, shape: JointShape, moves: FloatArray) -> FloatArray:
+    """Return the evidence for every move (behind, cranial), the mean over the images that show the joint."""
+    scores = [_scores(image, shift, site, shape, moves) for image, shift in images]
+    shown = [score for score in scores if score is not None]
+    return np.mean(shown, axis=0) if shown else np.zeros(len(moves))
+
+
+def _steps(bound_mm: float) -> FloatArray:
+    reach = round(bound_mm / STEP_MM)
+    return np.asarray(np.arange(-reach, reach + 1) * STEP_MM)
+
+
+def _scores(
+    image: Image, shift: FloatArray, site: Site, shape: JointShape, moves: FloatArray
+) -> FloatArray | None:
+    """Return the evidence for every move, the mean over the slices through the joint."""
+    offsets = _slice_offsets(image, shift, site, shape)
+    if len(offsets) == 0:
+        return None
+    slices = []
+    for offset in offsets:
+        patch = _patch(image, shift, site, shape, offset)
+        if patch is None:
+            continue
+        slices.append(_moved_means(_band(patch, image), _line_behind(offset, shape), shape, moves))
+    return np.mean(slices, axis=0) if slices else None
+
+
+def _slice_offsets(image: Image, shift: FloatArray, site: Site, shape: JointShape) -> FloatArray:
+    """Return how far outwards from the joint's middle each slice through it lies."""
+    volume = image.volume
+    middle = site.to_lps(_offsets(site, shape, 0.0, np.zeros(1), np.zeros(1)))[0] + shift
+    places = (
+        volume.voxel_to_lps[:3, 3]
+        + np.arange(volume.values_zyx.shape[0])[:, None] * volume.voxel_to_lps[:3, 2]
+    )
+    outwards = site.side.lateral_sign * (places - middle) @ volume.normal_lps
+    outwards = outwards * np.sign(volume.normal_lps @ site.axes.left)
+    half = 0.5 * shape.length_mm * np.sin(np.deg2rad(max(shape.angle_deg, 20.0)))
+    return np.asarray(np.sort(outwards[np.abs(outwards) <= half + 0.25 * volume.spacing_mm[2]]))
+
+
+def _offsets(
+    site: Site, shape: JointShape, outwards: float, behind: FloatArray, cranial: FloatArray
+) -> FloatArray:
+    """Return (anterior, left, cranial) offsets of places given from the joint's middle."""
+    left = site.canal_offset_mm[1] + site.side.lateral_sign * (shape.lateral_mm + outwards)
+    return np.stack(
+        [-(shape.behind_mm + behind), np.full(behind.shape, left), shape.cranial_mm + cranial], axis=-1
+    )
+
+
+def _patch(
+    image: Image, shift: FloatArray, site: Site, shape: JointShape, outwards: float
+) -> FloatArray | None:
+    """Return a slice around the joint, rows upwards and columns backwards; None where it is not imaged."""
+    behind, cranial = np.meshgrid(_steps(DEPTH_MM), _steps(HEIGHT_MM))
+    values = geometry.sample(
+        image.volume, site.to_lps(_offsets(site, shape, outwards, behind, cranial)) + shift
+    )
+    return values if bool(np.all(np.isfinite(values))) else None
+
+
+def _band(patch: FloatArray, image: Image) -> FloatArray:
+    """Return the likeness to a joint's band at each place: dark between marrow, or bright where fat is suppressed."""
+    away = round(6.0 / STEP_MM)
+    smooth = ndimage.gaussian_filter(patch, (1.0 / STEP_MM, BAND_SMOOTHING_MM / STEP_MM))
+    padded = np.pad(smooth, ((0, 0), (away, away)), mode="edge")
+    width = smooth.shape[1]
+    front, back = padded[:, :width], padded[:, 2 * away : 2 * away + width]
+    scale = float(np.percentile(patch, 90) - np.percentile(patch, 5))
+    if scale <= 0:
+        return np.zeros_like(patch)
+    if image.role.contrast.is_fat_suppressed:
+        return np.asarray(np.clip((smooth - np.maximum(front, back)) / scale, -0.5, 1.0))
+    marrow = 0.7 * np.minimum(front, back) + 0.3 * np.maximum(front, back)
+    return np.asarray(np.clip(2.0 * (marrow - smooth) / scale, -0.5, 1.0))
+
+
+def _line_behind(outwards: float, shape: JointShape) -> float:
+    """Return how far behind its middle the joint lies where a slice cuts it."""
+    arc, _ = arc_points(shape.angle_deg, shape.bend_deg, shape.length_mm)
+    return float(np.interp(outwards, arc[:, 0], arc[:, 1]))
+
+
+def _moved_means(band: FloatArray, line_behind: float, shape: JointShape, moves: FloatArray) -> FloatArray:
+    """Return the mean evidence along the joint's height for every move, less that just above and below it."""
+    slope = shape.normal_cranial / np.sin(np.deg2rad(max(shape.angle_deg, 20.0)))
+    heights = _steps(0.5 * shape.height_mm + 4.0)
+    inside = np.abs(heights) <= 0.5 * shape.height_mm
+    outside = max(int(np.count_nonzero(~inside)), 1)
+    weights = np.where(inside, 1.0 / inside.sum(), -0.5 / outside)
+    column = (moves[:, :1] + line_behind + slope * heights + DEPTH_MM) / STEP_MM
+    row = (moves[:, 1:] + heights + HEIGHT_MM) / STEP_MM
+    values = ndimage.map_coordinates(band, [row, column], order=1, mode="nearest")
+    return np.asarray(values @ weights)
