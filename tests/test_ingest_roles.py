@@ -66,15 +66,28 @@ def test_header_tells_contrast(facts, weighting, fat, certain):
         ("t1 without contrast", False),
         ("t1 pre contrast", False),
         ("t1 sag", None),
+        ("lspine w wo contrast", None),
+        ("sag t2 post op", None),
+        ("sag stir post", True),
+        ("t1 -c", False),
     ],
 )
 def test_header_tells_the_agent(words, agent):
-    assert header_opinion(SeriesFacts(words=words), SETTINGS).agent is agent
+    assert header_opinion(SeriesFacts(words=words, description=words), SETTINGS).agent is agent
 
 
 @pytest.mark.parametrize("words", ["ep2d_diff", "survey", "mra tof", "t2 dixon_f", "t2 mdixon_opp phase"])
 def test_other_images_play_no_role(words):
     assert header_opinion(SeriesFacts(words=words), SETTINGS).refusal is not None
+
+
+def test_a_protocol_that_names_the_examination_is_not_taken_for_the_series(tmp_path):
+    head = Header(extra={"ProtocolName": "MR LSPINE W WO CONTRAST, MYELO, STIR", "ScanOptions": "PFP"})
+    plain = replace(head, description="SAG T2", echo=100, inversion=None)
+    write(tmp_path, series(SLAB, plain))
+    _, _, images = roles_of(tmp_path)
+    assert [str(image.role) for image in images.images] == ["sagittal_t2"]
+    assert images.images[0].acquisition.contrast_agent is None
 
 
 def back(fat: float, fluid: float, muscle: float) -> np.ndarray:

@@ -12,7 +12,8 @@ from lfja_mri.ingest.values import first_value, positive_of, text_of, texts_of
 class SeriesFacts:
     """What the header says of how a plane was made; None or empty where it is silent.
 
-    `words` are the free-text names in lower case: matched against fixed lists, never written anywhere.
+    `words` are the free-text names of series and sequence in lower case, `description` that of the series alone: matched against fixed lists,
+    never written anywhere.
     """
 
     repetition_time_ms: float | None = None
@@ -21,6 +22,7 @@ class SeriesFacts:
     field_strength_t: float | None = None
     agent: str = ""
     words: str = ""
+    description: str = ""
     scanning_sequence: frozenset[str] = frozenset()
     scan_options: frozenset[str] | None = None
     image_type: tuple[str, ...] = ()
@@ -32,9 +34,12 @@ class SeriesFacts:
 
 def facts_of(places: tuple[Any, ...]) -> SeriesFacts:
     """Read the facts of one plane from its data set, or from its frame's functional groups before it."""
+    # a protocol often names the whole examination, so it counts only where the series has no name
+    name = text_of(first_value(places, "SeriesDescription", "ProtocolName"))
     texts = (
-        text_of(first_value(places, word))
-        for word in ("SeriesDescription", "ProtocolName", "SequenceName", "PulseSequenceName")
+        name,
+        text_of(first_value(places, "SequenceName")),
+        text_of(first_value(places, "PulseSequenceName")),
     )
     options = first_value(places, "ScanOptions")
     return SeriesFacts(
@@ -44,6 +49,7 @@ def facts_of(places: tuple[Any, ...]) -> SeriesFacts:
         field_strength_t=positive_of(first_value(places, "MagneticFieldStrength")),
         agent=text_of(first_value(places, "ContrastBolusAgent")).strip().lower(),
         words=" ".join(texts).lower(),
+        description=text_of(first_value(places, "SeriesDescription")).lower(),
         scanning_sequence=frozenset(texts_of(first_value(places, "ScanningSequence")))
         | ({"IR"} if text_of(first_value(places, "InversionRecovery")) == "YES" else frozenset()),
         scan_options=None if options is None else frozenset(texts_of(options)),

@@ -13,17 +13,22 @@ STIR_WORDS = re.compile(r"stir|tirm|(?<![a-z])ir(?![a-z])|turbo_?ir|fir_")
 SATURATION_WORDS = re.compile(
     r"spair|spir(?![a-z])|fat[ _-]?sat|fatsup|chess|(?<![a-z])fs(?![a-z])|(?<=t[12])fs|frfse.*fs|proset|(?<![a-z])we(?![a-z])"
 )
-WATER_WORDS = re.compile(r"water|(?<=[ _-])w(?=$|[ _-])|ideal(?!.*fat)")
+WATER_WORDS = re.compile(r"water|dixon.{0,30}[ _-]w(?=$|[ _-])|ideal(?!.*fat)")
 OTHER_DIXON_WORDS = re.compile(
     r"(in|out|opp|opposed)[ _-]?(of[ _-])?phase|(?<=dixon)[ _-](f|fat|ip|op|in|opp)(?![a-z])|fat[ _-]?(only|fraction|image)|(?<=dixon)_fat"
 )
 OTHER_WORDS = re.compile(
-    r"dwi|diff|adc(?![a-z])|ep2d|epi(?![a-z])|angio|tof(?![a-z])|perf(?![a-z])|myelo|haste.*myel|subtract|(?<![a-z])sub(?![a-z])|survey|scout|locali[sz]er|calibration|map(?![a-z])"
+    r"dwi|diff|adc(?![a-z])|ep2d|epi(?![a-z])|angio|tof(?![a-z])|perf(?![a-z])|myelo|haste.*myel|medic(?![a-z])|merge(?![a-z])|t2 ?\*|t2_?star|swi(?![a-z])|subtract|(?<![a-z])sub(?![a-z])|survey|scout|locali[sz]er|calibration|map(?![a-z])"
 )
 AGENT_WORDS = re.compile(
-    r"(?<![a-z])(gd|gad|gado[a-z]*|km|post|contrast|\+c|ce|dotarem|prohance|gadovist)(?![a-z])|\+ ?c(?![a-z])|\+ ?gd|\+ ?km"
+    r"(?<![a-z])(gd|gad|gado[a-z]*|km|contrast|ce|dotarem|prohance|gadovist)(?![a-z])|\+ ?(c|gd|km)(?![a-z])"
+    r"|(?<![a-z])post(?![a-z])(?![ _-]?op)"
 )
-NO_AGENT_WORDS = re.compile(r"(?<![a-z])(pre|nativ|native|without|no|w/o)(?![a-z])")
+NO_AGENT_WORDS = re.compile(r"(?<![a-z])(pre|nativ|native|without|no|wo|w/o)(?![a-z])|-c(?![a-z])")
+# names a whole examination, not the series
+BOTH_WORDS = re.compile(
+    r"(?<![a-z])(w|with)[ /_&+-]*(and[ _])?(wo|w/o|without)(?![a-z])|pre.{0,8}post|(wo|without).{0,6}(and|&|/).{0,3}w"
+)
 T1_WORDS = re.compile(r"(?<![a-z0-9])t1(?![0-9])")
 T2_WORDS = re.compile(r"(?<![a-z0-9])t2(?![0-9*])")
 PD_WORDS = re.compile(r"(?<![a-z0-9])pd(?![a-z])|pdw|proton")
@@ -196,8 +201,10 @@ def _fat(facts: SeriesFacts, settings: IngestSettings) -> tuple[Fat | None, list
 def _agent(facts: SeriesFacts) -> tuple[bool | None, list[str]]:
     if facts.agent and facts.agent not in NO_AGENT_VALUES:
         return True, ["a contrast agent is stated"]
-    if AGENT_WORDS.search(facts.words) and not NO_AGENT_WORDS.search(facts.words):
-        return True, ["named as after contrast"]
-    if NO_AGENT_WORDS.search(facts.words):
+    if BOTH_WORDS.search(facts.description):
+        return None, []
+    if NO_AGENT_WORDS.search(facts.description):
         return False, ["named as before contrast"]
+    if AGENT_WORDS.search(facts.description):
+        return True, ["named as after contrast"]
     return None, []
