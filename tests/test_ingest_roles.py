@@ -81,6 +81,12 @@ def test_other_images_play_no_role(words):
     assert header_opinion(SeriesFacts(words=words), SETTINGS).refusal is not None
 
 
+@pytest.mark.parametrize("kind", ["P", "FAT", "OPP_PHASE"])
+def test_phase_and_fat_images_play_no_role(kind):
+    facts = SeriesFacts(words="t2", image_type=("ORIGINAL", "PRIMARY", kind))
+    assert header_opinion(facts, SETTINGS).refusal is not None
+
+
 def test_a_protocol_that_names_the_examination_is_not_taken_for_the_series(tmp_path):
     head = Header(extra={"ProtocolName": "MR LSPINE W WO CONTRAST, MYELO, STIR", "ScanOptions": "PFP"})
     plain = replace(head, description="SAG T2", echo=100, inversion=None)

@@ -33,6 +33,8 @@ T1_WORDS = re.compile(r"(?<![a-z0-9])t1(?![0-9])")
 T2_WORDS = re.compile(r"(?<![a-z0-9])t2(?![0-9*])")
 PD_WORDS = re.compile(r"(?<![a-z0-9])pd(?![a-z])|pdw|proton")
 FS_OPTIONS = frozenset({"FS", "SFS", "FAT-SAT", "FATSAT", "FAT_SAT", "SPAIR", "SPIR"})
+OTHER_DIXON_KINDS = frozenset({"FAT", "F", "IN_PHASE", "OPP_PHASE", "OUT_PHASE", "IP", "OP", "FAT_FRACTION"})
+PHASE_KINDS = frozenset({"P", "PHASE", "PHASE MAP", "I", "IMAGINARY"})
 NO_AGENT_VALUES = frozenset({"", "none", "no", "no contrast", "n", "0"})
 
 
@@ -107,14 +109,10 @@ def _refusal(facts: SeriesFacts) -> str | None:
     kind = frozenset(facts.image_type)
     if OTHER_WORDS.search(facts.words):
         return "named as another kind of series than anatomical T1, T2 or fat-suppressed images"
-    if OTHER_DIXON_WORDS.search(facts.words) or kind & {
-        "FAT",
-        "IN_PHASE",
-        "OPP_PHASE",
-        "OUT_PHASE",
-        "FAT_FRACTION",
-    }:
+    if OTHER_DIXON_WORDS.search(facts.words) or kind & OTHER_DIXON_KINDS:
         return "a Dixon image other than the water image"
+    if kind & PHASE_KINDS:
+        return "a phase image"
     return None
 
 
