@@ -98,6 +98,7 @@ class LevelsSettings(Settings):
     width_per_depth: tuple[float, float]
     usual_width_per_depth: float
     width_share: float
+    lateral_trust: float
     largest_shift_mm: float
     largest_plate_shift_mm: float
     series_agree_mm: float
@@ -207,6 +208,7 @@ class ZoneSettings(Settings):
     transverse_depth_mm: float
     canal_half_depth_mm: float
     canal_half_width_mm: float
+    canal_wedge: float
     spinous_half_width_mm: float
     vessel_width_mm: float
 

@@ -216,9 +216,11 @@ def _disc_column(disc: _DiscPlace, site: Site) -> BoolArray:
 
 
 def _canal(disc: _DiscPlace, site: Site, settings: ZoneSettings) -> BoolArray:
-    """Return the dural sac: an ellipse about the canal's middle."""
+    """Return the dural sac about the canal's middle: half an ellipse in front, narrowing to a rounded wedge behind."""
     behind = (disc.behind_mm - _canal_middle_mm(site)) / settings.canal_half_depth_mm
-    return np.asarray(behind**2 + (disc.outwards_mm / settings.canal_half_width_mm) ** 2 < 1.0)
+    narrowed = 1.0 - settings.canal_wedge * np.clip(behind, 0.0, 1.0)
+    outwards = disc.outwards_mm / (settings.canal_half_width_mm * narrowed)
+    return np.asarray(behind**2 + outwards**2 < 1.0)
 
 
 def _foramen(disc: _DiscPlace, site: Site, settings: ZoneSettings) -> BoolArray:
