@@ -49,6 +49,11 @@ RIGHT_SHARE_TARGET = 0.95
 MEDIAN_TARGET_MM = 2.5
 
 
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT.parent / "shared" / "data"
+FAILURES = ROOT / "build" / "levels"
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """One volume's result against its labels: distances in mm of the discs that were found under the right name."""
@@ -156,20 +161,20 @@ def evaluate_volumes(data: Path, settings: LevelsSettings) -> list[Case]:
     return [evaluate_volume(path, settings) for path in sorted((data / "levels").glob("*_img.nii.gz"))]
 
 
-def rows(data: Path, failures: Path | None = None) -> list[Row]:
-    """Return the table's rows about levels; pictures of the failures go to a folder if one is given."""
-    settings = load_pipeline_settings().levels
-    cases = evaluate_volumes(data, settings)
-    if failures is not None:
-        draw_failures(cases, data, failures)
+def rows(data: Path = DATA, failures: Path = FAILURES) -> list[Row]:
+    """Return the table's rows about levels on real volumes; pictures of the failures go to a folder."""
+    if not (data / "levels").is_dir():
+        return [
+            Row("volumes with every visible lumbar disc right", "data absent", ">= 95 %", None, "data/levels")
+        ]
+    cases = evaluate_volumes(data, load_pipeline_settings().levels)
+    draw_failures(cases, data, failures)
     return volume_rows(cases)
 
 
 def volume_rows(cases: Sequence[Case]) -> list[Row]:
     """Rows on the volumes of `data/levels`."""
     data = f"{len(cases)} real volumes, four sources (data/levels)"
-    if not cases:
-        return [Row("volumes with every lumbar disc right", "no data", ">= 95 %", None, data)]
     right = sum(case.right for case in cases) / len(cases)
     near = [d for case in cases for d in case.distances_mm.values() if np.isfinite(d) and d < 15]
     wrong = ", ".join(case.name for case in cases if not case.right) or "none"
@@ -247,8 +252,8 @@ def draw_case(case: Case, path: Path, target: Path) -> None:
 def main() -> None:
     """Print the rows and every case's worst distance."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data")
-    parser.add_argument("--failures", type=Path, default=Path("build/levels"))
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--failures", type=Path, default=FAILURES)
     arguments = parser.parse_args()
     cases = evaluate_volumes(arguments.data, load_pipeline_settings().levels)
     draw_failures(cases, arguments.data, arguments.failures)

@@ -11,12 +11,15 @@ from scipy import ndimage
 
 from lfja_mri.geometry import apply
 from lfja_mri.levels.network import SEGMENT_CLASSES, Segmentation
-from lfja_mri.model import FloatArray
+from lfja_mri.model import BoolArray, FloatArray
 
 LEAST_CANAL_SHARE = 0.3
 LEAST_CANAL_MM3_PER_ROW = 60.0
 LEAST_ROWS = 20
 COURSE_DEGREE = 3
+CENTRAL_SPREAD_MM = 25.0
+FULL_DEPTH_MM = 9.0
+HALF_WIDTH_MM = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +37,14 @@ class CanalLine:
 
 def canal_line(field: Segmentation, smooth_mm: float = 6.0) -> CanalLine | None:
     """Centre line of the canal: the best continuous path down the rows; None where hardly any canal is seen."""
-    share = field.share("canal") * (field.share("canal") > LEAST_CANAL_SHARE)
+    seen = field.share("canal") * (field.share("canal") > LEAST_CANAL_SHARE)
+    share = seen * central_weight(field)[:, None, None]
     profile = share.sum(axis=0) * (0.1 + bone_in_front(field))
     pixel_mm = float(np.linalg.norm(field.voxel_to_lps[:3, 1]))
     columns = best_path(ndimage.gaussian_filter(profile, [0, 3.0 / pixel_mm]))
     near = np.abs(np.arange(profile.shape[1])[None, :] - columns[:, None]) <= 12.0 / pixel_mm
     kept = share * near
+    kept = kept * near_planes(kept.sum(axis=2).T, field)[:, :, None]
     mass = kept.sum(axis=(0, 2))
     rows = np.flatnonzero(mass * field.voxel_mm3 > LEAST_CANAL_MM3_PER_ROW)
     if rows.size < LEAST_ROWS:
@@ -57,6 +62,27 @@ def canal_line(field: Segmentation, smooth_mm: float = 6.0) -> CanalLine | None:
         axis=1,
     )
     return line_through(apply(field.voxel_to_lps, index))
+
+
+def central_weight(field: Segmentation) -> FloatArray:
+    """Gentle preference for the middle of the stack: slices far to the side are unlike the training slices."""
+    count = field.shares.shape[1]
+    away = (np.arange(count) - (count - 1) / 2) * float(np.linalg.norm(field.voxel_to_lps[:3, 2]))
+    return np.asarray(np.exp(-0.5 * (away / CENTRAL_SPREAD_MM) ** 2))
+
+
+def near_planes(mass: FloatArray, field: Segmentation) -> BoolArray:
+    """Planes within a canal's half width of the path that canal takes from side to side; shape (planes, rows).
+
+    A plane counts by how steadily canal is seen down its rows, not by how much: false canal at the side comes in lumps.
+    """
+    row_mm, plane_mm = (float(np.linalg.norm(field.voxel_to_lps[:3, axis])) for axis in (1, 2))
+    steady = ndimage.gaussian_filter(
+        np.minimum(mass, FULL_DEPTH_MM / row_mm), [15.0 / row_mm, 4.0 / plane_mm]
+    )
+    path = best_path(steady, reach=1, cost=0.5)
+    away = np.abs(np.arange(mass.shape[1])[:, None] - path[None, :]) * plane_mm
+    return np.asarray(away <= max(HALF_WIDTH_MM, 1.1 * plane_mm))
 
 
 def lateral_course(rows: npt.NDArray[np.int64], planes: FloatArray, mass: FloatArray) -> Polynomial:
@@ -80,14 +106,14 @@ def bone_in_front(field: Segmentation) -> FloatArray:
     return np.asarray((total[:, far - near : far - near + width] - total[:, :width]) / (far - near))
 
 
-def best_path(profile: FloatArray, reach: int = 2) -> npt.NDArray[np.int64]:
-    """Column per row of the path with the largest sum that moves at most `reach` columns a row."""
+def best_path(profile: FloatArray, reach: int = 2, cost: float = 0.05) -> npt.NDArray[np.int64]:
+    """Column per row of the path with the largest sum that moves at most `reach` columns a row, each at a cost."""
     best = np.array(profile, dtype=np.float64)
     step = np.zeros(profile.shape, dtype=np.int64)
     moves = range(-reach, reach + 1)
     for row in range(1, len(best)):
         padded = np.pad(best[row - 1], reach, constant_values=-np.inf)
-        choices = np.stack([padded[reach + m : reach + m + best.shape[1]] - 0.05 * abs(m) for m in moves])
+        choices = np.stack([padded[reach + m : reach + m + best.shape[1]] - cost * abs(m) for m in moves])
         step[row] = np.argmax(choices, axis=0) - reach
         best[row] += choices.max(axis=0)
     path = np.zeros(len(best), dtype=np.int64)

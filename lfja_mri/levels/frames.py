@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.polynomial import Polynomial
 from scipy import ndimage
 
 from lfja_mri.config import LevelsSettings
@@ -124,8 +125,25 @@ def with_lateral_extent(
     low, high = settings.width_per_depth
     if not low * frame.depth_mm <= width <= high * frame.depth_mm:
         return frame
-    shift = float(np.clip((reach[0] - reach[1]) / 2, -settings.largest_shift_mm, settings.largest_shift_mm))
+    own = settings.lateral_trust * (reach[0] - reach[1]) / 2
+    shift = float(np.clip(own, -settings.largest_shift_mm, settings.largest_shift_mm))
     return replace(frame, width_mm=width, centre_lps_mm=frame.centre_lps_mm + shift * frame.axes.left)
+
+
+def smooth_laterally(frames: Sequence[DiscFrame]) -> tuple[DiscFrame, ...]:
+    """Draw the discs' lateral places onto one smooth course; thick slices leave each of them some millimetres off."""
+    if len(frames) < 4:
+        return tuple(frames)
+    height = np.array([frame.centre_lps_mm[2] for frame in frames])
+    left = np.array([frame.centre_lps_mm[0] for frame in frames])
+    weights = np.ones(len(frames))
+    for _ in range(4):
+        course = Polynomial.fit(height, left, 2 if len(frames) > 5 else 1, w=weights)
+        weights = 1.0 / (1.0 + (np.abs(left - course(height)) / 3.0) ** 2)
+    return tuple(
+        replace(frame, centre_lps_mm=np.array([float(course(h)), *frame.centre_lps_mm[1:]]))
+        for frame, h in zip(frames, height, strict=True)
+    )
 
 
 def _reach(
@@ -200,4 +218,4 @@ def _lateral_centre(lateral: FloatArray, midline_left_mm: float, settings: Level
     """Middle between the disc's own lateral centre and the canal's."""
     low, high = np.percentile(lateral, [5, 95])
     own = float(np.clip(0.5 * (low + high), -settings.middle_half_width_mm, settings.middle_half_width_mm))
-    return midline_left_mm + 0.5 * own
+    return midline_left_mm + 0.0 * own

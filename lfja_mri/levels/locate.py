@@ -9,7 +9,14 @@ import numpy as np
 from lfja_mri.config import LevelsSettings
 from lfja_mri.errors import GeometryError, LevelsError, Reason
 from lfja_mri.geometry import apply
-from lfja_mri.levels.frames import DiscFrame, between_end_plates, disc_frame, with_lateral_extent
+from lfja_mri.levels.candidates import Candidate
+from lfja_mri.levels.frames import (
+    DiscFrame,
+    between_end_plates,
+    disc_frame,
+    smooth_laterally,
+    with_lateral_extent,
+)
 from lfja_mri.levels.network import Segmentation, read_bone, read_share, segment
 from lfja_mri.levels.numbering import Naming, name_discs
 from lfja_mri.levels.sequence import Chain, find_chain
@@ -98,21 +105,47 @@ def _segmented(image: Image, settings: LevelsSettings) -> Segmentation | None:
 def level_map(
     readings: list[Reading], tissues: tuple[TissueLabels, ...], settings: LevelsSettings
 ) -> LevelMap:
-    """Build the map from the surest reading; the others confirm or cast doubt."""
-    lead = max(readings, key=lambda r: (r.naming.certainty, sum(d.score for d in r.chain.discs)))
+    """Build the map from the surest reading; the others confirm it or cast doubt."""
+    ordered = sorted(readings, key=lambda r: (-r.naming.certainty, -sum(d.score for d in r.chain.discs)))
+    lead, others = ordered[0], ordered[1:]
+    frames = frames_of(lead.chain, settings)
+    agreement = [agrees(lead, frames, other, settings) for other in others]
+    certainty = combined(lead.naming.certainty, agreement)
     discs = tuple(
-        make_disc(lead, k, level, settings) for k, level in enumerate(lead.naming.levels) if level is not None
+        make_disc(lead.chain.discs[k], frames[k], level, certainty)
+        for k, level in enumerate(lead.naming.levels)
+        if level is not None
     )
-    line = lead.chain.canal.points_lps_mm
-    return LevelMap(discs, line, lead.naming.basis, lead.naming.flags, tissues)
+    flags = (*lead.naming.flags, *(("series_disagree",) if False in agreement else ()))
+    return LevelMap(discs, lead.chain.canal.points_lps_mm, lead.naming.basis, flags, tissues)
 
 
-def make_disc(reading: Reading, k: int, level: Level, settings: LevelsSettings) -> Disc:
-    """Frame and confidence of one named disc."""
-    candidate = reading.chain.discs[k]
-    frame = frame_of(reading.chain, k, settings)
+def agrees(
+    lead: Reading, frames: tuple[DiscFrame, ...], other: Reading, settings: LevelsSettings
+) -> bool | None:
+    """Tell whether another series names the same discs; None where it is not sure enough to count."""
+    if other.naming.certainty < settings.uncertain_below or not other.naming.seen_sacrum:
+        return None
+    here = {level: frames[k] for k, level in enumerate(lead.naming.levels) if level is not None}
+    there = {level: other.chain.discs[k] for k, level in enumerate(other.naming.levels) if level is not None}
+    away = [
+        float(np.linalg.norm((here[level].centre_lps_mm - there[level].centre_lps_mm)[1:]))
+        for level in here
+        if level in there
+    ]
+    return bool(away and np.median(away) < settings.series_agree_mm)
+
+
+def combined(certainty: float, agreement: list[bool | None]) -> float:
+    """Certainty of the names after the other series have spoken: halved doubt for one that agrees, half for a contradiction."""
+    if False in agreement:
+        return 0.5 * certainty
+    return 1.0 - (1.0 - certainty) * 0.5 ** min(agreement.count(True), 2)
+
+
+def make_disc(candidate: Candidate, frame: DiscFrame, level: Level, certainty: float) -> Disc:
+    """Put frame, name and confidence together."""
     seen = 0.3 if candidate.interpolated else min(1.0, 0.4 + 0.7 * candidate.score)
-    flags = ("interpolated",) if candidate.interpolated else ()
     return Disc(
         level,
         frame.centre_lps_mm,
@@ -120,9 +153,14 @@ def make_disc(reading: Reading, k: int, level: Level, settings: LevelsSettings) 
         frame.depth_mm,
         frame.width_mm,
         frame.height_mm,
-        round(seen * reading.naming.certainty, 4),
-        flags,
+        round(seen * certainty, 4),
+        ("interpolated",) if candidate.interpolated else (),
     )
+
+
+def frames_of(chain: Chain, settings: LevelsSettings) -> tuple[DiscFrame, ...]:
+    """Frames of all of a chain's discs."""
+    return smooth_laterally([frame_of(chain, k, settings) for k in range(len(chain.discs))])
 
 
 def frame_of(chain: Chain, k: int, settings: LevelsSettings) -> DiscFrame:

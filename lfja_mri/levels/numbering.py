@@ -46,6 +46,7 @@ class Naming:
     certainty: float
     basis: NumberingBasis
     flags: tuple[str, ...]
+    seen_sacrum: bool = True
 
 
 def sacral_scores(chain: Chain, settings: LevelsSettings) -> FloatArray:
@@ -104,7 +105,7 @@ def name_discs(chain: Chain, settings: LevelsSettings, lowest_level: Level | Non
     if lowest_level is not None:
         basis = NumberingBasis.OVERRIDE
     flags = transitional_flags(chain, sacral, certainty, settings) if seen else ("sacrum_not_in_view",)
-    return Naming(spread_names(names, sacral, len(chain.discs)), sacral, certainty, basis, flags)
+    return Naming(spread_names(names, sacral, len(chain.discs)), sacral, certainty, basis, flags, seen)
 
 
 def sacrum_seen(chain: Chain, sacral: int, settings: LevelsSettings) -> bool:
