@@ -12,24 +12,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lfja_mri.change.common_joint import CommonJoint, common_joint
 from lfja_mri.change.comparison import Evidence
 from lfja_mri.change.layers import LevelImages
 from lfja_mri.change.matching import numbering_slips
 from lfja_mri.change.protocol import protocol_of
 from lfja_mri.change.registration import LevelMotion, register_level
-from lfja_mri.change.rigid import Rigid, between_frames, joint_axes, mean_axes, move_joint
 from lfja_mri.change.types import Registration
 from lfja_mri.config import ChangeSettings, RegistrationSettings
 from lfja_mri.errors import Reason
 from lfja_mri.model import (
-    FloatArray,
     Graded,
     Image,
     Joint,
     JointResult,
     Level,
     LevelMap,
-    SeriesShift,
     Side,
     StudyImages,
     StudyResult,
@@ -141,28 +139,31 @@ def _measured(
         if second.level_map.disc(disc.level) is not None
     }
     slips = numbering_slips(first.level_map.discs, second.level_map.discs, first.at, second.at, settings)
-    keys = [(one.level, one.side) for one in first.result.joints]
     registrations: dict[JointKey, Registration] = {}
     graded: dict[JointKey, tuple[JointResult, JointResult]] = {}
-    for key in keys:
+    for key in ((one.level, one.side) for one in first.result.joints):
         motion = motions.get(key[0])
-        images = (first.images, second.images)
-        pair = None if motion is None else _common_joint(first.joint(key), second.joint(key), motion, images)
+        pair = _laid(first, second, key, motion)
         registration = _registration(motion, pair, first, second, settings)
         if key[0] in slips:
             registration = replace(registration, reason=Reason.DIFFERENT_NUMBERING)
         if pair is not None and registration.reason is None:
             results = (_graded(pair.first, first, grade), _graded(pair.second, second, grade))
+            doubts = _doubts(results, key, first, second, settings)
             graded[key] = results
-            registration = replace(
-                registration, flags=(*registration.flags, *_doubts(results, key, first, second, settings))
-            )
+            registration = replace(registration, flags=(*registration.flags, *doubts))
         registrations[key] = registration
     return CommonFrame(
         _with_joints(first.result, {key: pair[0] for key, pair in graded.items()}),
         _with_joints(second.result, {key: pair[1] for key, pair in graded.items()}),
         registrations,
     )
+
+
+def _laid(first: _Visit, second: _Visit, key: JointKey, motion: LevelMotion | None) -> CommonJoint | None:
+    if motion is None:
+        return None
+    return common_joint(first.joint(key), second.joint(key), motion, (first.images, second.images))
 
 
 def _level_motion(
@@ -174,79 +175,9 @@ def _level_motion(
     return register_level(one, other, first.at(level), second.at(level), settings)
 
 
-@dataclass(frozen=True, eq=False)
-class _CommonJoint:
-    """One joint carried into both visits; how far apart the visits had placed it and its series."""
-
-    first: Joint
-    second: Joint
-    middle_lps_mm: FloatArray
-    apart_mm: float
-    series_apart_mm: float
-
-
-def _common_joint(
-    first: Joint | None, second: Joint | None, motion: LevelMotion, images: tuple[StudyImages, StudyImages]
-) -> _CommonJoint | None:
-    """Lay one joint frame half-way between two, with the zones of the visit that was surer of its joint."""
-    together = motion.together
-    back = together.from_middle.inverse
-    one = None if first is None else move_joint(first, together.to_middle)
-    other = None if second is None else move_joint(second, back)
-    if one is None or other is None or first is None or second is None:
-        return None
-    surer = one if one.frame.confidence >= other.frame.confidence else other
-    centre = (one.frame.centre_lps_mm + other.frame.centre_lps_mm) / 2
-    axes = mean_axes(joint_axes(one.frame), joint_axes(other.frame))
-    own = joint_axes(surer.frame)
-    middle = move_joint(surer, between_frames(own, surer.frame.centre_lps_mm, axes, centre))
-    off_mm = {
-        role: (
-            alone.to_middle.inverse.apply(centre) - together.to_middle.inverse.apply(centre),
-            alone.from_middle.apply(centre) - together.from_middle.apply(centre),
-        )
-        for role, alone in motion.by_role.items()
-    }
-    return _CommonJoint(
-        first=_carried(
-            middle, together.to_middle.inverse, first, images[0], {r: o[0] for r, o in off_mm.items()}
-        ),
-        second=_carried(
-            middle, together.from_middle, second, images[1], {r: o[1] for r, o in off_mm.items()}
-        ),
-        middle_lps_mm=centre,
-        apart_mm=float(np.linalg.norm(one.frame.centre_lps_mm - other.frame.centre_lps_mm)),
-        series_apart_mm=max((float(np.linalg.norm(o[1] - o[0])) for o in off_mm.values()), default=0.0),
-    )
-
-
-def _carried(
-    middle: Joint, motion: Rigid, own: Joint, images: StudyImages, off_mm: Mapping[str, FloatArray]
-) -> Joint:
-    """Carry a joint of the middle frame into a visit, each series shifted so that both visits show the same tissue.
-
-    Where the visits' series shifts disagree, each visit gives way by half.
-    """
-    level = own.frame.level
-    known = {shift.image_key: shift.uncertainty_mm for shift in own.shifts}
-    shifts = tuple(
-        SeriesShift(
-            image.key,
-            level,
-            own.shift_of(image.key) + off_mm[str(image.role)],
-            known.get(image.key, own.frame.uncertainty_mm),
-            estimated=True,
-        )
-        for image in images.images
-        if str(image.role) in off_mm
-    )
-    rest = tuple(shift for shift in own.shifts if shift.image_key not in {one.image_key for one in shifts})
-    return replace(move_joint(middle, motion), shifts=shifts + rest)
-
-
 def _registration(
     motion: LevelMotion | None,
-    pair: _CommonJoint | None,
+    pair: CommonJoint | None,
     first: _Visit,
     second: _Visit,
     settings: RegistrationSettings,
