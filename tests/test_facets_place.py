@@ -23,7 +23,7 @@ from facets_toy import (
 
 from lfja_mri.errors import Reason
 from lfja_mri.facets import place_joints
-from lfja_mri.model import STANDARD_LEVELS, AbsentJoint, Axes, Joint, Side
+from lfja_mri.model import LEVELS_WITH_L6, STANDARD_LEVELS, AbsentJoint, Axes, Joint, Side
 
 LEFT_JOINT = ToyJoint(outwards_mm=17.0, behind_mm=29.0, angle_deg=50.0)
 RIGHT_JOINT = ToyJoint(outwards_mm=15.0, behind_mm=27.0, angle_deg=42.0)
@@ -163,3 +163,13 @@ def test_the_same_study_gives_the_same_bytes(axial, placed):
     for side in Side:
         assert again[side].frame.joint_line_lps_mm.tobytes() == placed[side].frame.joint_line_lps_mm.tobytes()
         assert again[side].zones.labels_zyx.tobytes() == placed[side].zones.labels_zyx.tobytes()
+
+
+def test_levels_that_only_some_people_have_are_placed_like_their_neighbours():
+    discs = tuple(
+        toy_disc(level, centre=(5.0, 0.0, 70.0 - 35.0 * step)) for step, level in enumerate(LEVELS_WITH_L6)
+    )
+    joints = place_joints(toy_study(), toy_levels(*discs), settings())
+    assert [joint.frame.level for joint in joints[::2]] == list(LEVELS_WITH_L6)
+    assert all("joint_from_prior_only" in joint.frame.flags for joint in joints)
+    assert all(joint.coverage == {} for joint in joints)
