@@ -7,6 +7,7 @@ voxels are carried over in LPS with the shift between the series.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -21,6 +22,7 @@ from lfja_mri.model import (
     SpineTissue,
     StudyImages,
     TissueLabels,
+    Volume,
     Zone,
 )
 
@@ -90,9 +92,12 @@ def tissue_points_lps_mm(tissue: SpineTissue, scene: Scene) -> FloatArray:
         if len(labelled := _labelled_points_lps_mm(labels, tissue, scene.study))
     ]
     found = np.concatenate(points) if points else np.empty((0, 3))
-    if tissue is SpineTissue.CANAL:
-        found = _within_sac(found, scene.level_map.canal_line_lps_mm, settings)
-    return found[np.abs((found - centre) @ cranial) <= settings.reference_half_height_mm]
+    half_height_mm = settings.reference_half_height_mm
+    found = found[np.abs((found - centre) @ cranial) <= half_height_mm]
+    if tissue is not SpineTissue.CANAL:
+        return found
+    sac = _within_sac(found, scene.level_map.canal_line_lps_mm, settings)
+    return sac[np.abs((sac - centre) @ cranial) <= half_height_mm]
 
 
 def _within_sac(points_lps_mm: FloatArray, line_lps_mm: FloatArray, settings: MeasureSettings) -> FloatArray:
@@ -115,10 +120,14 @@ def _filled(line_lps_mm: FloatArray) -> FloatArray:
 
 def _labelled_points_lps_mm(labels: TissueLabels, tissue: SpineTissue, study: StudyImages) -> FloatArray:
     image = next((image for image in study.images if image.key == labels.image_key), None)
-    if image is None:
-        return np.empty((0, 3))
+    return np.empty((0, 3)) if image is None else _points_of(labels, tissue, image.volume)
+
+
+@lru_cache(maxsize=8)
+def _points_of(labels: TissueLabels, tissue: SpineTissue, volume: Volume) -> FloatArray:
+    """Return the labelled voxels in LPS mm; kept, since all ten joints of a study ask for the same ones."""
     index_xyz = np.argwhere(labels.labels_zyx == tissue.code)[:, ::-1]
-    return apply(image.volume.voxel_to_lps, index_xyz.astype(np.float64))
+    return apply(volume.voxel_to_lps, index_xyz)
 
 
 def _tube_points_lps_mm(middle: FloatArray, radius_mm: float) -> FloatArray:
