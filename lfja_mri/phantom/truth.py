@@ -21,6 +21,7 @@ from lfja_mri.phantom.tissue import MARROWS, OEDEMA_HOSTS, Lattice, Local, Part,
 
 ABNORMAL_OEDEMA = 76
 WIDTH_STEP_MM = 0.1
+CYST_REACH_MM = 11.0
 TARGET_PARTS = {
     Zone.FORAMEN: Part.FORAMEN,
     Zone.LIGAMENTUM_FLAVUM: Part.FLAVUM,
@@ -110,7 +111,7 @@ def judge_joint(
         soft_tissue_oedema_volume_mm3=float((around.abnormal & ~marrow).sum()) * around.voxel_mm3,
         bone_oedema_volume_mm3=float((around.abnormal & marrow).sum()) * around.voxel_mm3,
         oedema_extent_mm=float(around.distance[around.abnormal].max(initial=0.0)),
-        cyst_volume_mm3=float((window.tissue == Tissue.CYST).sum()) * around.voxel_mm3,
+        cyst_volume_mm3=float(_cyst(around, joint).sum()) * around.voxel_mm3,
         gap_mm=2 * half_gap,
         length_mm=joint.length_mm,
         height_mm=joint.height_mm,
@@ -156,6 +157,12 @@ def _intra_articular(around: _Surroundings, joint: JointShape, tissue: Tissue) -
     recess = (around.local[0] > 0) & (around.distance < 5) & (edge < 1.8)
     near = ((edge < 1.3) & (around.distance < 2.5)) | recess
     return np.asarray((around.window.tissue == tissue) & near)
+
+
+def _cyst(around: _Surroundings, joint: JointShape) -> BoolArray:
+    """Voxels of a cyst at this joint's own height; a neighbour's cyst lies above or below."""
+    beside = np.abs(around.local[2]) < 0.5 * joint.height_mm
+    return np.asarray((around.window.tissue == Tissue.CYST) & beside & (around.distance < CYST_REACH_MM))
 
 
 def _fluid_width_mm(lattice: Lattice, joint: JointShape) -> float:
