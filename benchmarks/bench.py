@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import bench_ingest
 from benchmarks.rows import Row
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = [
             *cold_start(),
+            *bench_ingest.rows(),
             *one_study(Path(folder)),
             *scaling(Path(folder), asked.studies),
             *regrading(Path(folder), asked.archive),
