@@ -27,6 +27,8 @@ from lfja_mri.phantom.recipe import base_numbers
 SEEDS = (10000, 10001, 10002)
 MIDDLE_LEVELS = ("L2-L3", "L3-L4", "L5-S1")
 DATA = f"phantom seeds {SEEDS[0]}-{SEEDS[-1]}; bands from real RSNA LumbarDISC 100206310"
+SHAPE_SEEDS = range(10000, 10060)
+MEAN_BEHIND_DISC_MM = {"L2-L3": 34.0, "L3-L4": 33.0, "L4-L5": 30.5}  # clinical.md 7.3
 MUSCLE_MM = ((25.0, 32.0, 0.0), (-25.0, 32.0, 0.0))
 MARROW_MM = ((0.0, -25.0, 16.0),)
 DISC_MM = ((0.0, -24.0, 0.0),)
@@ -205,31 +207,51 @@ LIKENESSES = (
 
 
 def _joint_rows() -> list[Row]:
-    """Distance between left and right joints of the phantoms, against the hand reading of the real study."""
-    recipe = load_recipe("routine_clinical")
-    widths: dict[str, list[float]] = {}
-    for seed in range(10000, 10060):
-        spine = draw_person(
-            seed, base_numbers().anatomy, Posture(), arthropathy={}, scoliosis_deg=recipe.scoliosis_deg
-        ).spine
-        for level in {joint.level for joint in spine.graded_joints()}:
-            left, right = (
-                next(j for j in spine.joints if (j.level, j.side) == (level, side)) for side in Side
-            )
-            apart = float(np.linalg.norm(left.frame.origin - right.frame.origin))
-            widths.setdefault(level, []).append(apart)
+    """Where the phantoms' joints lie, against the hand reading of the real study and the mean shape of 87 people."""
+    apart, behind = _joint_places()
     read = {(row["level"], row["side"]): point(row) for row in read_points(REFERENCE / "rsna_facets.csv")}
     table = []
     for level in ("L1-L2", "L4-L5", "L5-S1"):
-        low, middle, high = np.percentile(widths[level], [2.5, 50, 97.5])
         real = float(np.linalg.norm(read[level, "left"] - read[level, "right"]))
         table.append(
-            Row(
-                f"phantom realism: left to right joint at {level}, mm",
-                f"{middle:.1f} (95 % {low:.1f} to {high:.1f})",
-                f"its 95 % holds the real {real:.1f}",
-                bool(low <= real <= high),
-                "phantom seeds 10000-10059; real: hand reading of RSNA 100206310",
+            _held(f"left to right joint at {level}, mm", apart[level], real, "hand reading of RSNA 100206310")
+        )
+    for level, mean_shape in MEAN_BEHIND_DISC_MM.items():
+        table.append(
+            _held(
+                f"joint behind the disc centre at {level}, mm",
+                behind[level],
+                mean_shape,
+                "mean shape, Clouthier 2023",
             )
         )
     return table
+
+
+def _joint_places() -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Distance between both joints, and of a joint behind the disc centre along its axis, by level (mm)."""
+    scoliosis = load_recipe("routine_clinical").scoliosis_deg
+    apart: dict[str, list[float]] = {}
+    behind: dict[str, list[float]] = {}
+    for seed in SHAPE_SEEDS:
+        spine = draw_person(
+            seed, base_numbers().anatomy, Posture(), arthropathy={}, scoliosis_deg=scoliosis
+        ).spine
+        joints = {(joint.level, joint.side): joint for joint in spine.graded_joints()}
+        for level in dict.fromkeys(level for level, _ in joints):
+            left, right = joints[level, Side.LEFT], joints[level, Side.RIGHT]
+            apart.setdefault(level, []).append(float(np.linalg.norm(left.frame.origin - right.frame.origin)))
+            disc = spine.discs[left.disc].frame
+            behind.setdefault(level, []).append(-float(disc.from_lps(left.frame.origin)[0]))
+    return apart, behind
+
+
+def _held(what: str, values: list[float], reference: float, source: str) -> Row:
+    low, middle, high = np.percentile(values, [2.5, 50, 97.5])
+    return Row(
+        f"phantom realism: {what}",
+        f"{middle:.1f} (95 % {low:.1f} to {high:.1f})",
+        f"its 95 % holds {reference:.1f}",
+        bool(low <= reference <= high),
+        f"phantom seeds {SHAPE_SEEDS[0]}-{SHAPE_SEEDS[-1]}; {source}",
+    )
