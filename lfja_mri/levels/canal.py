@@ -20,6 +20,7 @@ COURSE_DEGREE = 3
 CENTRAL_SPREAD_MM = 25.0
 FULL_DEPTH_MM = 9.0
 HALF_WIDTH_MM = 10.0
+SIDE_STEP_COST = 15.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +39,13 @@ class CanalLine:
 def canal_line(field: Segmentation, smooth_mm: float = 6.0) -> CanalLine | None:
     """Centre line of the canal: the best continuous path down the rows; None where hardly any canal is seen."""
     seen = field.share("canal") * (field.share("canal") > LEAST_CANAL_SHARE)
-    share = seen * central_weight(field)[:, None, None]
-    profile = share.sum(axis=0) * (0.1 + bone_in_front(field))
+    share = np.asarray(seen * central_weight(field)[:, None, None], dtype=np.float64)
     pixel_mm = float(np.linalg.norm(field.voxel_to_lps[:3, 1]))
-    columns = best_path(ndimage.gaussian_filter(profile, [0, 3.0 / pixel_mm]))
-    near = np.abs(np.arange(profile.shape[1])[None, :] - columns[:, None]) <= 12.0 / pixel_mm
-    kept = share * near
-    kept = kept * near_planes(kept.sum(axis=2).T, field)[:, :, None]
+    kept = share
+    for _ in range(2):  # the second look down the rows is without the false canal at the sides
+        kept = share * near_columns(kept, field)
+        kept = share * near_planes(kept.sum(axis=2).T, field)[:, :, None]
+    kept = kept * near_columns(kept, field)
     mass = kept.sum(axis=(0, 2))
     rows = np.flatnonzero(mass * field.voxel_mm3 > LEAST_CANAL_MM3_PER_ROW)
     if rows.size < LEAST_ROWS:
@@ -64,6 +65,14 @@ def canal_line(field: Segmentation, smooth_mm: float = 6.0) -> CanalLine | None:
     return line_through(apply(field.voxel_to_lps, index))
 
 
+def near_columns(share: FloatArray, field: Segmentation) -> BoolArray:
+    """Pixels within a canal's half depth of its path down the rows, seen from the side; shape (rows, columns)."""
+    profile = share.sum(axis=0) * (0.1 + bone_in_front(field))
+    pixel_mm = float(np.linalg.norm(field.voxel_to_lps[:3, 1]))
+    path = best_path(ndimage.gaussian_filter(profile, [0, 3.0 / pixel_mm]))
+    return np.asarray(np.abs(np.arange(profile.shape[1])[None, :] - path[:, None]) <= 12.0 / pixel_mm)
+
+
 def central_weight(field: Segmentation) -> FloatArray:
     """Gentle preference for the middle of the stack: slices far to the side are unlike the training slices."""
     count = field.shares.shape[1]
@@ -80,7 +89,7 @@ def near_planes(mass: FloatArray, field: Segmentation) -> BoolArray:
     steady = ndimage.gaussian_filter(
         np.minimum(mass, FULL_DEPTH_MM / row_mm), [15.0 / row_mm, 4.0 / plane_mm]
     )
-    path = best_path(steady, reach=1, cost=0.5)
+    path = best_path(steady, reach=1, cost=SIDE_STEP_COST)
     away = np.abs(np.arange(mass.shape[1])[:, None] - path[None, :]) * plane_mm
     return np.asarray(away <= max(HALF_WIDTH_MM, 1.1 * plane_mm))
 

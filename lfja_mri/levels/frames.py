@@ -64,7 +64,7 @@ def disc_frame(
     depth = _extent((points_lps_mm[middle] - centre) @ anterior)
     area = middle.sum() * voxel_mm3 / _plane_span(lateral[middle], plane_pitch_mm)
     width = settings.usual_width_per_depth * depth
-    place = np.array([_lateral_centre(lateral, midline_left_mm, settings), centre[1], centre[2]])
+    place = np.array([midline_left_mm, centre[1], centre[2]])
     return DiscFrame(place, axes, depth, width, float(area / max(depth, 1.0)))
 
 
@@ -212,10 +212,3 @@ def _extent(along: FloatArray) -> float:
 def _plane_span(lateral: FloatArray, pitch_mm: float) -> float:
     """Thickness of the planes that were used."""
     return float(len(np.unique(np.round(lateral / (0.5 * pitch_mm)))) * pitch_mm)
-
-
-def _lateral_centre(lateral: FloatArray, midline_left_mm: float, settings: LevelsSettings) -> float:
-    """Middle between the disc's own lateral centre and the canal's."""
-    low, high = np.percentile(lateral, [5, 95])
-    own = float(np.clip(0.5 * (low + high), -settings.middle_half_width_mm, settings.middle_half_width_mm))
-    return midline_left_mm + 0.0 * own
