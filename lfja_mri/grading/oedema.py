@@ -99,14 +99,19 @@ def extent_mm(tissue: BrightTissue, from_capsule_mm: FloatArray) -> float:
 def extension_volumes_mm3(tissue: BrightTissue, scene: Scene) -> dict[str, float]:
     """Return the volume of spreading bright tissue in each extension target beyond the shell, in mm3; higher is worse.
 
-    In the foramen only what lies beside the joint counts: further up are the nerve root and its veins.
+    In the foramen only what lies beside the joint counts, further up are the nerve root and its veins; there, tissue that
+    no zone names belongs to it too.
     """
     beyond = tissue.spreading & (scene.from_space_mm > scene.settings.extension_from_mm)
-    voxel_mm3 = tissue.ratio.voxel_mm3
-    return {
-        target.value: float((beyond & tissue.ratio.of(target)).sum() * voxel_mm3)
-        for target in EXTENSION_TARGETS
-    }
+
+    def place(target: Zone) -> BoolArray:
+        if target is Zone.FORAMEN:
+            level = scene.height_share <= scene.settings.foramen_height_share
+            unnamed = tissue.ratio.of(Zone.OUTSIDE) & scene.beside_in_front
+            return np.asarray((tissue.ratio.of(target) & level) | unnamed)
+        return tissue.ratio.of(target)
+
+    return {target.value: volume_mm3(tissue, beyond & place(target)) for target in EXTENSION_TARGETS}
 
 
 def volume_mm3(tissue: BrightTissue, mask: BoolArray) -> float:

@@ -53,12 +53,20 @@ class Scene:
     @cached_property
     def height_share(self) -> FloatArray:
         """How far every zone voxel lies above or below the joint's middle, as a share of the joint's height."""
+        return np.abs(self._along_mm(self.joint.frame.cranial_lps)) / self.joint.frame.height_mm
+
+    @cached_property
+    def beside_in_front(self) -> BoolArray:
+        """Voxels level with the joint and on the side of its superior process: the foramen's neighbourhood."""
+        level = self.height_share <= self.settings.foramen_height_share
+        return np.asarray(level & (self._along_mm(self.joint.frame.normal_lps) > self.joint.frame.gap_mm))
+
+    def _along_mm(self, axis_lps: FloatArray) -> FloatArray:
         zones, frame = self.zones, self.joint.frame
-        step_zyx = (zones.voxel_to_lps[:3, :3].T @ frame.cranial_lps)[::-1]
-        start = (zones.voxel_to_lps[:3, 3] - frame.centre_lps_mm) @ frame.cranial_lps
+        step_zyx = (zones.voxel_to_lps[:3, :3].T @ axis_lps)[::-1]
+        start = (zones.voxel_to_lps[:3, 3] - frame.centre_lps_mm) @ axis_lps
         plane, row, column = np.ogrid[tuple(slice(count) for count in zones.labels_zyx.shape)]
-        above_mm = plane * step_zyx[0] + row * step_zyx[1] + column * step_zyx[2] + start
-        return np.abs(above_mm) / frame.height_mm
+        return np.asarray(plane * step_zyx[0] + row * step_zyx[1] + column * step_zyx[2] + start)
 
     def _distance_mm(self, *zones: Zone) -> FloatArray:
         inside = np.isin(self.zones.labels_zyx, [zone.code for zone in zones])
@@ -75,7 +83,7 @@ class ZoneSignal:
     zones
         Labels, sectors and grid.
     signal_zyx
-        Signal in the unit of the image, or a ratio to a reference; NaN outside every zone and outside the image.
+        Signal in the unit of the image, or a ratio to a reference; NaN outside the image.
     """
 
     zones: Zones
@@ -138,9 +146,8 @@ def read_zones(scene: Scene, image: Image, moved_by_lps_mm: FloatArray | None = 
         order=1,
         mode="nearest",
     )
-    wanted = (zones.labels_zyx != Zone.OUTSIDE.code) | (zones.sectors_zyx > 0)
     imaged = _inside(image.volume.values_zyx.shape, matrix_zyx, offset_zyx, shape)
-    return ZoneSignal(zones, np.where(wanted & imaged, signal, np.nan))
+    return ZoneSignal(zones, np.where(imaged, signal, np.nan))
 
 
 def _inside(
