@@ -22,7 +22,7 @@ BACKGROUND, DISC, BODY, POSTERIOR, CANAL, S1, S2 = range(len(CLASSES))
 IGNORE = 255
 SOURCE_DISC, SOURCE_VERTEBRA, SOURCE_CANAL = 29, 76, 150
 PIXEL_MM = 0.46875
-# Chosen once with random.Random(5).sample before any training; one brightened, one scoliosis, one slip among them.
+# Chosen by hand before any training: one image brightened by its source, one scoliosis, one slip among them.
 VALIDATION_PATIENTS = frozenset({41, 78, 152, 162, 220})
 S1_TABLE = Path(__file__).with_name("s1_corners.csv")
 
@@ -88,12 +88,10 @@ def class_map(
     mask: npt.NDArray[np.uint8],
     canal_column: npt.NDArray[np.float64],
     sacrum: npt.NDArray[np.float64] | None,
-    keep_field: bool = True,
 ) -> npt.NDArray[np.uint8]:
     """Turn a source mask into our classes; see the module's head for the sacrum."""
     classes = np.zeros(mask.shape, np.uint8)
-    if keep_field:
-        classes[sacral_field(mask == SOURCE_DISC)] = IGNORE
+    classes[sacral_field(mask == SOURCE_DISC)] = IGNORE
     if sacrum is not None:
         classes = draw_sacrum(classes, sacrum)
     vertebra = mask == SOURCE_VERTEBRA

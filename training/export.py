@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-
 from data import CLASSES
 from network import SpineUNet
 from train import GRID_MM
@@ -27,8 +26,14 @@ def export(checkpoint: Path, target: Path) -> None:
     example = torch.randn(2, 1, 64, 48, generator=torch.Generator().manual_seed(0))
     axes = {0: "slices", 2: "rows", 3: "columns"}
     torch.onnx.export(
-        network, (example,), str(target), input_names=["image"], output_names=["logits"],
-        dynamic_axes={"image": axes, "logits": axes}, opset_version=17, dynamo=False,
+        network,
+        (example,),
+        str(target),
+        input_names=["image"],
+        output_names=["logits"],
+        dynamic_axes={"image": axes, "logits": axes},
+        opset_version=17,
+        dynamo=False,
     )
     compare(network, target)
     sidecar = {

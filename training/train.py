@@ -10,11 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+import augment
 import numpy as np
 import torch
 import torch.nn.functional as nnf
-
-import augment
 from data import CLASSES, IGNORE, Sample, load_samples, split
 from network import SpineUNet
 
@@ -49,7 +48,9 @@ class Pool:
         grey = nnf.avg_pool2d(self.images[chosen].float()[:, None], 3, 1, 1)
         image = nnf.grid_sample(grey, grid, align_corners=True)[:, 0]
         known = self.classes[chosen].float()[:, None]
-        classes = nnf.grid_sample(known, grid, mode="nearest", align_corners=True)[:, 0].round().to(torch.uint8)
+        classes = (
+            nnf.grid_sample(known, grid, mode="nearest", align_corners=True)[:, 0].round().to(torch.uint8)
+        )
         early = bool(torch.rand(1, generator=generator) < 0.5)
         if early:
             augment.view_window(generator, image, classes)

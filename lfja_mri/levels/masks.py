@@ -260,7 +260,7 @@ def _disc_points(mask: Mask, table: LabelTable, n: int, lowest: int, present: se
     if table.discs.get(n, -1) in present:
         return mask.points(table.discs[n])
     below = (table.vertebrae.get(n + 1, -1),) if n < lowest else table.sacrum
-    if table.discs or table.vertebrae.get(n, -1) not in present or not present & set(below):
+    if table.vertebrae.get(n, -1) not in present or not present & set(below):
         return None
     return gap_points(body_points(mask, (table.vertebrae[n],)), body_points(mask, below))
 
