@@ -21,7 +21,7 @@ setup: $(STAMP) ## Make .venv with the product and its development tools.
 demo: $(STAMP) ## Grade both visits of the sample case and compare them.
 	$(BIN)/lfja-mri grade sample_data/baseline --out demo_output/baseline --force
 	$(BIN)/lfja-mri grade sample_data/one_year --out demo_output/one_year --force
-	$(BIN)/lfja-mri compare demo_output/baseline demo_output/one_year --out demo_output/change.csv
+	$(BIN)/lfja-mri compare sample_data/baseline sample_data/one_year --out demo_output/change.csv
 
 test: $(STAMP) ## Run the fast tests.
 	$(BIN)/python -m pytest -m 'not slow'

@@ -24,7 +24,7 @@ from lfja_mri.pipeline import grade_images, prepare
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "evaluation_output" / "phantoms"
 FIRST_SEED = 10000
-COUNTS = {"routine_clinical": 15, "trial": 12, "trial_dixon": 6, "post_contrast": 6}
+COUNTS = {"routine_clinical": 10, "trial": 10, "trial_dixon": 4, "post_contrast": 4}
 
 
 @dataclass(frozen=True, eq=False)
