@@ -165,6 +165,7 @@ class RefineSettings(Settings):
     midline_sd_mm: float
     gap_range_mm: tuple[float, float]
     gap_weight: float
+    subchondral_mm: float
     best_uncertainty_mm: float
 
 
@@ -348,9 +349,13 @@ class MeasureRepeatability(Settings):
 
 
 class ProtocolRepeatability(Settings):
-    """Repeatability of the measures that were taken from these sources; no sources: from any."""
+    """Repeatability of the measures that were taken from these sources; no sources: from any.
+
+    `registered` tells whether both scans were measured in one joint frame, or each in its own.
+    """
 
     sources: tuple[str, ...] = ()
+    registered: bool = False
     measures: dict[str, MeasureRepeatability]
 
 

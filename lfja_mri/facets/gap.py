@@ -1,4 +1,7 @@
-"""How wide a joint's space is, from bone to bone: the width of the bright line between the two dark subchondral ones."""
+"""How wide a joint's space is, from bone to bone: the distance of the two dark subchondral lines, less their thickness.
+
+The bright line between them is narrower than the space where cartilage is dark, as it is on T2 beside fluid.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +20,28 @@ FLANK_WITHIN_MM = 4.0
 LEAST_CONTRAST = 0.08
 
 
-def measured_gap_mm(image: Image, frame: JointFrame) -> float | None:
-    """Return the full width at half height of the line across a joint, the mean over its middle.
+def measured_gap_mm(image: Image, frame: JointFrame, subchondral_mm: float) -> float | None:
+    """Return the width of a joint's space, the mean over its middle.
+
+    Parameters
+    ----------
+    subchondral_mm
+        Thickness of the subchondral bone, in whose middle the signal is lowest.
 
     Returns
     -------
-    mm between the bones; None where no bright line stands out between two dark ones. Blur of the image widens it.
+    mm between the bones; None where no line stands out between two darker ones.
     """
     profile = _mean_profile(image, frame)
     if profile is None:
         return None
     near = np.abs(ACROSS_MM) <= PEAK_WITHIN_MM
     peak = int(np.flatnonzero(near)[np.argmax(profile[near])])
-    low = _darkest(profile, peak, -1), _darkest(profile, peak, 1)
-    contrast = profile[peak] - np.maximum(profile[low[0]], profile[low[1]])
+    front, back = _darkest(profile, peak, -1), _darkest(profile, peak, 1)
+    contrast = float(profile[peak] - max(profile[front], profile[back]))
     if contrast < LEAST_CONTRAST * float(np.ptp(profile)) or contrast <= 0:
         return None
-    return _half_width(profile, peak, low[0], -1) + _half_width(profile, peak, low[1], 1)
+    return _vertex_mm(profile, back) - _vertex_mm(profile, front) - subchondral_mm
 
 
 def _mean_profile(image: Image, frame: JointFrame) -> FloatArray | None:
@@ -75,14 +83,12 @@ def _darkest(profile: FloatArray, peak: int, step: int) -> int:
     return at
 
 
-def _half_width(profile: FloatArray, peak: int, low: int, step: int) -> float:
-    """Return how far from the peak the profile has fallen half way to its flank, in mm."""
-    half = 0.5 * (profile[peak] + profile[low])
-    at = peak
-    while at != low and profile[at + step] > half:
-        at += step
+def _vertex_mm(profile: FloatArray, low: int) -> float:
+    """Return where a parabola through the lowest point and its neighbours is lowest."""
     spacing = float(ACROSS_MM[1] - ACROSS_MM[0])
-    if at == low:
-        return abs(low - peak) * spacing
-    share = (profile[at] - half) / (profile[at] - profile[at + step])
-    return (abs(at - peak) + float(share)) * spacing
+    if not 0 < low < len(profile) - 1:
+        return float(ACROSS_MM[low])
+    before, at, after = profile[low - 1 : low + 2]
+    bend = before - 2.0 * at + after
+    share = 0.5 * (before - after) / bend if bend > 0 else 0.0
+    return float(ACROSS_MM[low] + spacing * np.clip(share, -0.5, 0.5))

@@ -132,7 +132,7 @@ def _refined(
 
 def _with_gap(image: Image, frame: JointFrame, settings: RefineSettings) -> JointFrame:
     """Return the frame with its gap between what the image shows and what anatomy expects."""
-    measured = measured_gap_mm(image, frame)
+    measured = measured_gap_mm(image, frame, settings.subchondral_mm)
     if measured is None:
         return frame
     low, high = settings.gap_range_mm
