@@ -22,7 +22,7 @@ from benchmarks.phantoms import KEPT, phantom_digest
 from lfja_mri.change import VisitJoint, read_visit_joint
 from lfja_mri.change.common_frame import CommonFrame, common_frame
 from lfja_mri.change.repeatability import JointPair, repeatability, repeatability_toml
-from lfja_mri.config import ChangeSettings, load_change_settings
+from lfja_mri.config import ChangeSettings, RepeatabilitySettings, load_change_settings
 from lfja_mri.facets import place_joints
 from lfja_mri.model import (
     AbsentJoint,
@@ -142,18 +142,36 @@ def level_map_of(truth: PhantomTruth, seed: int) -> LevelMap:
     return LevelMap(tuple(discs), truth.canal_line_lps_mm, NumberingBasis.SACRUM)
 
 
-def repeat_pairs(people_: Sequence[Person], road: Road, settings: ChangeSettings) -> list[JointPair]:
-    """Return every joint that was graded at the baseline and at its repeat, measured in common frames."""
+def repeat_pairs(
+    people_: Sequence[Person], road: Road, settings: ChangeSettings, *, registered: bool
+) -> list[JointPair]:
+    """Return every joint that was graded at the baseline and at its repeat, in common frames or each in its own."""
     pairs: list[JointPair] = []
     for person in people_:
-        both = common(person, person.repeat, road, settings)
-        first, second = joint_rows(both.baseline, "0", road), joint_rows(both.follow_up, "1", road)
+        results = (person.baseline.result, person.repeat.result)
+        if registered:
+            both = common(person, person.repeat, road, settings)
+            results = (both.baseline, both.follow_up)
+        first, second = (joint_rows(result, "", road) for result in results)
         pairs += [
             (one, other)
             for one, other in zip(first, second, strict=True)
             if one.grade is not None and other.grade is not None
         ]
     return pairs
+
+
+def measured_repeatability(
+    registered: Sequence[JointPair], apart: Sequence[JointPair], settings: ChangeSettings, provenance: str
+) -> RepeatabilitySettings:
+    """Return the repeatability in common frames and in each scan's own, as one file."""
+    found = [
+        repeatability(
+            pairs, provenance=provenance, fewest_pairs=settings.fewest_pairs, registered=in_one_frame
+        )
+        for pairs, in_one_frame in ((registered, True), (apart, False))
+    ]
+    return found[0].model_copy(update={"protocol": found[0].protocol + found[1].protocol})
 
 
 def main() -> None:
@@ -165,16 +183,17 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=12)
     asked = parser.parse_args()
     road, settings = prepare(), load_change_settings()
-    pairs: list[JointPair] = []
+    pairs: dict[bool, list[JointPair]] = {True: [], False: []}
     for leave_out in ((), ("axial_t2_fs",)):
         scanned = list(people(FIRST_TRAINING_SEED, asked.people, road, leave_out))
-        pairs += repeat_pairs(scanned, road, settings)
+        for registered in pairs:
+            pairs[registered] += repeat_pairs(scanned, road, settings, registered=registered)
     provenance = (
         f"{asked.people} phantom people (training seeds from {FIRST_TRAINING_SEED}), two scans of one day each, good and "
-        "fair quality, 1.5 and 3 T, with and without axial T2 FS; both scans measured in one joint frame"
+        "fair quality, STIR and axial T2, with and without axial T2 FS"
     )
-    found = repeatability(pairs, provenance=provenance, fewest_pairs=settings.fewest_pairs)
-    write_text(asked.repeatability, repeatability_toml(found, detection_z=settings.detection_z))
+    found_both = measured_repeatability(pairs[True], pairs[False], settings, provenance)
+    write_text(asked.repeatability, repeatability_toml(found_both, detection_z=settings.detection_z))
 
 
 if __name__ == "__main__":

@@ -132,11 +132,16 @@ def test_grade_and_measure_in_opposite_directions_is_unchanged():
 
 @pytest.mark.parametrize(("moved", "detected"), [(0.9, 0), (1.0, 0), (1.1, 1)])
 def test_a_change_of_exactly_the_sdc_is_not_detected(moved, detected):
-    floor = SETTINGS.repeatability.protocol[0].measures["oedema_extent_mm"].sem_floor
-    sdc = 1.96 * 2**0.5 * floor
+    known = SETTINGS.repeatability.protocol[-1].measures["oedema_extent_mm"]
+    flat = {"oedema_extent_mm": known.model_copy(update={"sem_floor": 1.0, "sem_share": 0.0})}
+    entry = SETTINGS.repeatability.protocol[-1].model_copy(update={"measures": flat})
+    plain = SETTINGS.model_copy(
+        update={"repeatability": SETTINGS.repeatability.model_copy(update={"protocol": (entry,)})}
+    )
+    sdc = 1.96 * 2**0.5
     second = replace(read_visit_joint(row()), measures={"oedema_extent_mm": moved * sdc})
     first = replace(second, measures={"oedema_extent_mm": 0.0})
-    measure = next(m for m in compare_joint(first, second, SETTINGS).measures if m.name == "oedema_extent_mm")
+    measure = next(m for m in compare_joint(first, second, plain).measures if m.name == "oedema_extent_mm")
     assert measure.sdc == pytest.approx(sdc)
     assert measure.detected == detected
 
@@ -272,7 +277,7 @@ def test_an_unknown_sdc_detects_nothing_and_says_so():
 
 
 def test_the_sdc_of_the_protocol_at_hand_is_preferred():
-    general = SETTINGS.repeatability.protocol[0]
+    general = SETTINGS.repeatability.protocol[-1]
     exact = general.model_copy(
         update={
             "sources": ("axial_t2_fs", "sagittal_stir"),
@@ -290,6 +295,18 @@ def test_the_sdc_of_the_protocol_at_hand_is_preferred():
     sdc = {measure.name: measure.sdc for measure in change.measures}
     assert sdc["perimeter_fraction"] == pytest.approx(1.96 * 2**0.5)
     assert sdc["effusion_width_mm"] is None
+
+
+def test_repeats_in_one_frame_say_nothing_of_visits_in_their_own():
+    registered = [entry.model_copy(update={"registered": True}) for entry in SETTINGS.repeatability.protocol]
+    known = SETTINGS.repeatability.model_copy(update={"protocol": tuple(registered)})
+    in_one_frame = SETTINGS.model_copy(update={"repeatability": known})
+    first, second = read_visit_joint(row("3", INFLAMED)), read_visit_joint(later(row("0")))
+    apart = compare_joint(first, second, in_one_frame)
+    assert {measure.sdc for measure in apart.measures} == {None}
+    together = compare_joint(first, second, in_one_frame, Registration(0.2))
+    assert None not in {measure.sdc for measure in together.measures}
+    assert together.change is Direction.IMPROVED
 
 
 def test_change_csv_has_the_agreed_columns_and_reads_in_a_shell():

@@ -108,7 +108,10 @@ def compare_joint(
     if refusal is not None:
         change = uncompared(baseline, follow_up, visits, refusal)
         return replace(change, registration_error_mm=error_mm, flags=_ordered(flags))
-    measures = tuple(measure_change(name, baseline, follow_up, settings) for name in MEASURES)
+    registered = error_mm is not None
+    measures = tuple(
+        measure_change(name, baseline, follow_up, settings, registered=registered) for name in MEASURES
+    )
     direction, doubts = direction_of(baseline, follow_up, measures, settings)
     return Change(
         baseline.subject,

@@ -14,29 +14,39 @@ from lfja_mri.config import ChangeSettings, ProtocolRepeatability
 
 
 def measure_change(
-    name: str, baseline: VisitJoint, follow_up: VisitJoint, settings: ChangeSettings
+    name: str,
+    baseline: VisitJoint,
+    follow_up: VisitJoint,
+    settings: ChangeSettings,
+    *,
+    registered: bool = False,
 ) -> MeasureChange:
     """Return one measure at both visits, with its difference and SDC where both visits have it."""
     first, second = baseline.measures.get(name), follow_up.measures.get(name)
     if first is None or second is None:
         return MeasureChange(name, first, second)
-    sdc = smallest_detectable_change(name, (baseline, follow_up), settings)
+    sdc = smallest_detectable_change(name, (baseline, follow_up), settings, registered=registered)
     return MeasureChange(name, first, second, second - first, sdc)
 
 
 def smallest_detectable_change(
-    name: str, visits: Sequence[VisitJoint], settings: ChangeSettings
+    name: str, visits: Sequence[VisitJoint], settings: ChangeSettings, *, registered: bool
 ) -> float | None:
     """Return the SDC of a measure, in its own unit; None where no repeats tell it.
 
     SDC = z * sqrt(2) * SEM, where SEM = hypot(floor, share * mean of the visits) under the protocol of each visit;
     of visits with different sources, the larger SEM counts.
+
+    Parameters
+    ----------
+    registered
+        Whether both visits were measured in one joint frame: where each has its own, the noise is larger.
     """
     values = [visit.measures[name] for visit in visits]
     centre = sum(values) / len(values)
     sems: list[float] = []
     for visit in visits:
-        protocol = _protocol_for(visit.sources, settings.repeatability.protocol)
+        protocol = _protocol_for(visit.sources, settings.repeatability.protocol, registered=registered)
         if protocol is None or name not in protocol.measures:
             return None
         known = protocol.measures[name]
@@ -45,12 +55,21 @@ def smallest_detectable_change(
 
 
 def _protocol_for(
-    sources: tuple[str, ...], protocols: Sequence[ProtocolRepeatability]
+    sources: tuple[str, ...], protocols: Sequence[ProtocolRepeatability], *, registered: bool
 ) -> ProtocolRepeatability | None:
-    """Return the entry for exactly these sources, else the one for any."""
-    exact = (entry for entry in protocols if entry.sources and tuple(sorted(entry.sources)) == sources)
-    anything = (entry for entry in protocols if not entry.sources)
-    return next(exact, next(anything, None))
+    """Return the entry for exactly these sources, else the one for any.
+
+    Repeats in one frame say nothing of visits in their own; the other way round they only overstate the noise.
+    """
+    alike = [entry for entry in protocols if entry.registered == registered]
+    noisier = [entry for entry in protocols if registered and not entry.registered]
+    for group in (alike, noisier):
+        exact = (entry for entry in group if entry.sources and tuple(sorted(entry.sources)) == sources)
+        anything = (entry for entry in group if not entry.sources)
+        found = next(exact, next(anything, None))
+        if found is not None:
+            return found
+    return None
 
 
 def direction_of(

@@ -72,7 +72,7 @@ def joint_pairs(first_rows: Sequence[Row], second_rows: Sequence[Row]) -> list[J
 
 
 def repeatability(
-    pairs: Sequence[JointPair], *, provenance: str, fewest_pairs: int, provisional: bool = False
+    pairs: Sequence[JointPair], *, provenance: str, fewest_pairs: int, registered: bool = False
 ) -> RepeatabilitySettings:
     """Fit the repeatability of every measure, per set of sources and for any.
 
@@ -82,6 +82,8 @@ def repeatability(
         Joints measured twice without change.
     provenance
         What was repeated, how often, under which protocol; ends in the file.
+    registered
+        Whether both scans of a pair were measured in one joint frame.
     fewest_pairs
         Sets of sources, and measures, with fewer pairs get no entry.
 
@@ -90,14 +92,17 @@ def repeatability(
     InputError
         No measure has enough pairs.
     """
-    entries = [_protocol(sources, same, fewest_pairs) for sources, same in _by_sources(pairs).items()]
-    entries.append(_protocol((), pairs, fewest_pairs))
+    entries = [
+        _protocol(sources, same, fewest_pairs, registered=registered)
+        for sources, same in _by_sources(pairs).items()
+    ]
+    entries.append(_protocol((), pairs, fewest_pairs, registered=registered))
     filled = tuple(entry for entry in entries if entry.measures)
     if not filled:
         raise InputError(
             f"{len(pairs)} joints were graded in both scans; at least {fewest_pairs} with a measure are needed"
         )
-    return RepeatabilitySettings(provenance=provenance, provisional=provisional, protocol=filled)
+    return RepeatabilitySettings(provenance=provenance, provisional=False, protocol=filled)
 
 
 def measure_repeatability(first: FloatArray, second: FloatArray) -> MeasureRepeatability:
@@ -157,7 +162,7 @@ def _by_sources(pairs: Sequence[JointPair]) -> dict[tuple[str, ...], list[JointP
 
 
 def _protocol(
-    sources: tuple[str, ...], pairs: Sequence[JointPair], fewest_pairs: int
+    sources: tuple[str, ...], pairs: Sequence[JointPair], fewest_pairs: int, *, registered: bool
 ) -> ProtocolRepeatability:
     measures: dict[str, MeasureRepeatability] = {}
     for name in MEASURES:
@@ -169,7 +174,7 @@ def _protocol(
         if len(both) >= max(fewest_pairs, 2):
             values = np.array(both, dtype=np.float64)
             measures[name] = measure_repeatability(values[:, 0], values[:, 1])
-    return ProtocolRepeatability(sources=sources, measures=measures)
+    return ProtocolRepeatability(sources=sources, registered=registered, measures=measures)
 
 
 def repeatability_toml(found: RepeatabilitySettings, *, detection_z: float, digits: int = 4) -> str:
@@ -184,6 +189,7 @@ def repeatability_toml(found: RepeatabilitySettings, *, detection_z: float, digi
     for protocol in found.protocol:
         sources = ", ".join(_quoted(source) for source in protocol.sources)
         lines += ["", "[[protocol]]", f"sources = [{sources}]" + ("" if protocol.sources else "   # any")]
+        lines += [f"registered = {str(protocol.registered).lower()}"]
         for name, measure in protocol.measures.items():
             lines += ["", f"[protocol.measures.{name}]", *_measure_lines(measure, digits)]
     return "\n".join(lines) + "\n"
