@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.phantoms import evaluation_seeds, graded, kept
 from benchmarks.rows import Row
 from lfja_mri.grading import Agreement, agreement, confusion_lines, explain, load_rules
-from lfja_mri.model import Graded, JointResult, Level, Side, StudyImages, StudyResult
+from lfja_mri.model import FloatArray, Graded, JointResult, Level, Side, StudyImages, StudyResult
 from lfja_mri.phantom import PhantomTruth
 from lfja_mri.pipeline import grade_images, prepare
 
@@ -23,6 +23,7 @@ AXIAL_FAT_SUPPRESSED = ("trial", "trial_dixon")
 STIR_ALONE = ("routine_clinical",)
 GAINS = (0.2, 0.5, 2.0, 5.0)
 GAIN_STUDIES = 2
+SAME_JOINT_MM = 10.0
 DATA = "evaluation phantoms, seeds >= 10000, whole pipeline"
 
 
@@ -37,6 +38,7 @@ class Case:
     side: Side
     truth: int
     truth_flags: tuple[str, ...]
+    offset_mm: float | None
     result: JointResult
 
     @property
@@ -63,11 +65,14 @@ def rows_of(cases: Sequence[Case], same_with_gain: tuple[int, int]) -> list[Row]
     _print_tables(judged)
     axial = [case for case in judged if case.recipe in AXIAL_FAT_SUPPRESSED]
     stir = [case for case in judged if case.recipe in STIR_ALONE]
+    placed = [case for case in judged if case.offset_mm is not None and case.offset_mm <= SAME_JOINT_MM]
     same, all_joints = same_with_gain
     return [
         _kappa_row("axial fat-suppressed", axial, 0.90),
         _kappa_row("sagittal STIR alone", stir, 0.80),
+        _kappa_row("joints whose level was named right", placed, 0.90),
         _share_row("joints within one grade of the truth", judged, _within_one, ">= 99 %", 0.99),
+        _share_row("joints within one grade, level named right", placed, _within_one, ">= 99 %", 0.99),
         _share_row("grade-0 joints called 2 or more", _of_grade(judged, 0), _called_two, "<= 3 %", -0.03),
         _share_row("joints that got a grade", cases, lambda case: case.grade is not None, "none set", None),
         _share_row(
@@ -78,6 +83,7 @@ def rows_of(cases: Sequence[Case], same_with_gain: tuple[int, int]) -> list[Row]
             0.90,
         ),
         _share_row("interval contains the true grade", judged, _covered, ">= 95 %", 0.95),
+        _share_row("interval contains the true grade, level named right", placed, _covered, ">= 95 %", 0.95),
         _width_row(judged),
         _row("grade unchanged with image gain 0.2 to 5", same, all_joints, ">= 99 %", 0.99),
     ]
@@ -173,8 +179,18 @@ def cases_of(recipe: str, seed: int, result: StudyResult, truth: PhantomTruth) -
                 side=joint.side,
                 truth=joint.grade,
                 truth_flags=joint.flags,
+                offset_mm=_offset_mm(found[joint.level, joint.side], joint.centre_lps_mm),
                 result=found[joint.level, joint.side],
             )
+
+
+def _offset_mm(result: JointResult, centre_lps_mm: FloatArray) -> float | None:
+    """Return how far a placed joint lies from the true one, motion between series included."""
+    return (
+        None
+        if result.joint is None
+        else float(np.linalg.norm(result.joint.frame.centre_lps_mm - centre_lps_mm))
+    )
 
 
 def _gain_share() -> tuple[int, int]:
