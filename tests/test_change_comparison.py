@@ -283,7 +283,7 @@ def test_the_sdc_of_the_protocol_at_hand_is_preferred():
             "sources": ("axial_t2_fs", "sagittal_stir"),
             "measures": {
                 "perimeter_fraction": general.measures["perimeter_fraction"].model_copy(
-                    update={"sem_floor": 1.0}
+                    update={"sem_floor": 1.0, "sem_share": 0.0}
                 )
             },
         }
