@@ -31,7 +31,6 @@ class DiscFrame:
 def disc_frame(
     points_lps_mm: FloatArray,
     shares: FloatArray,
-    voxel_mm3: float,
     plane_pitch_mm: float,
     tangent: FloatArray,
     midline_left_mm: float,
@@ -45,8 +44,8 @@ def disc_frame(
         Voxel centres, shape (N, 3).
     shares
         Weights of the voxels, shape (N,).
-    voxel_mm3, plane_pitch_mm
-        Size of a voxel and distance of the sagittal planes.
+    plane_pitch_mm
+        Distance of the sagittal planes.
     tangent
         Unit tangent of the canal towards the head at this disc.
     midline_left_mm
@@ -62,10 +61,12 @@ def disc_frame(
     axes = Axes(cranial, anterior, np.cross(cranial, anterior))
     centre = _mid_depth(points_lps_mm[middle], centre, axes)
     depth = _extent((points_lps_mm[middle] - centre) @ anterior)
-    area = middle.sum() * voxel_mm3 / _plane_span(lateral[middle], plane_pitch_mm)
+    height = _height(
+        (points_lps_mm[middle] - centre) @ anterior, (points_lps_mm[middle] - centre) @ cranial, depth
+    )
     width = settings.usual_width_per_depth * depth
     place = np.array([midline_left_mm, centre[1], centre[2]])
-    return DiscFrame(place, axes, depth, width, float(area / max(depth, 1.0)))
+    return DiscFrame(place, axes, depth, width, height)
 
 
 def between_end_plates(
@@ -209,6 +210,9 @@ def _extent(along: FloatArray) -> float:
     return float((high - low) / 0.96)
 
 
-def _plane_span(lateral: FloatArray, pitch_mm: float) -> float:
-    """Thickness of the planes that were used."""
-    return float(len(np.unique(np.round(lateral / (0.5 * pitch_mm)))) * pitch_mm)
+def _height(along: FloatArray, height: FloatArray, depth_mm: float) -> float:
+    """Median thickness over 2 mm columns of the middle three fifths of the depth."""
+    bins = np.round(along / 2.0).astype(int)
+    columns = [height[bins == value] for value in np.unique(bins[np.abs(along) < 0.3 * depth_mm])]
+    thick = [float(np.ptp(np.percentile(column, [3.0, 97.0]))) / 0.94 for column in columns]
+    return float(np.median(thick)) if thick else 0.0

@@ -106,8 +106,7 @@ def level_map(
     readings: list[Reading], tissues: tuple[TissueLabels, ...], settings: LevelsSettings
 ) -> LevelMap:
     """Build the map from the surest reading; the others confirm it or cast doubt."""
-    ordered = sorted(readings, key=lambda r: (-r.naming.certainty, -sum(d.score for d in r.chain.discs)))
-    lead, others = ordered[0], ordered[1:]
+    lead, *others = sorted(readings, key=precedence)
     frames = frames_of(lead.chain, settings)
     agreement = [agrees(lead, frames, other, settings) for other in others]
     certainty = combined(lead.naming.certainty, agreement)
@@ -118,6 +117,13 @@ def level_map(
     )
     flags = (*lead.naming.flags, *(("series_disagree",) if False in agreement else ()))
     return LevelMap(discs, lead.chain.canal.points_lps_mm, lead.naming.basis, flags, tissues)
+
+
+def precedence(reading: Reading) -> tuple[float, bool, float]:
+    """Sort key: sure names first, to the nearest tenth; then bright fluid, which shows the canal best; then clear discs."""
+    sure = round(reading.naming.certainty, 1)
+    fluid = reading.image.role.contrast.is_fluid_sensitive
+    return -sure, not fluid, -sum(disc.score for disc in reading.chain.discs)
 
 
 def agrees(
@@ -171,7 +177,6 @@ def frame_of(chain: Chain, k: int, settings: LevelsSettings) -> DiscFrame:
     frame = disc_frame(
         candidate.points_lps_mm,
         candidate.shares,
-        candidate.volume_mm3 / len(candidate.points_lps_mm),
         pitch,
         chain.canal.tangents[near],
         float(chain.canal.points_lps_mm[near, 0]),

@@ -343,7 +343,6 @@ def measure(level: Level, points: FloatArray, mask: Mask, canal: CanalLine, sett
     frame = disc_frame(
         points,
         np.ones(len(points)),
-        mask.voxel_mm3,
         mask.lateral_pitch_mm,
         canal.tangents[near],
         float(canal.points_lps_mm[near, 0]),
