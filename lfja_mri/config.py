@@ -140,6 +140,7 @@ class RefineSettings(Settings):
     bends_deg: tuple[float, ...]
     band_weight: float
     line_weight: float
+    closed_weight: float
     band_weight_fat_suppressed: float
     line_weight_fat_suppressed: float
     evidence_gain: float

@@ -38,11 +38,12 @@ ComplexArray = npt.NDArray[np.complex64]
 class Weights:
     """How much the dark band between bright marrow counts, and the bright line within it.
 
-    `fluid` says whether fluid is bright, so that a wide bright line may be a joint full of it; on T1 it would be fat.
+    `closed` weighs a joint so narrow that its dark pair has become one line. `fluid` says whether fluid is bright, so that a wide bright line may be a joint full of it; on T1 it would be fat.
     """
 
     band: float
     line: float
+    closed: float
     fluid: bool
 
 
@@ -85,10 +86,12 @@ def _likeness(copies: npt.NDArray[np.float32], weights: Weights, darkest: float)
     flanks = 0.5 * (flank_out + flank_in)
     lower, higher = np.minimum(marrow_out, marrow_in), np.maximum(marrow_out, marrow_in)
     marrow = SOFT_MINIMUM * lower + (1.0 - SOFT_MINIMUM) * higher
-    depth = marrow - np.maximum(flank_out, flank_in)
-    band = np.clip(1.2 * depth / np.maximum(marrow - darkest, LEAST_MARROW), -0.5, 1.2)
+    contrast = np.maximum(marrow - darkest, LEAST_MARROW)
+    band = np.clip(1.2 * (marrow - np.maximum(flank_out, flank_in)) / contrast, -0.5, 1.2)
+    closed = np.clip(1.2 * (marrow - line) / contrast, -0.5, 1.2)
     bright = np.clip(4.0 * (line - flanks), -0.5, 1.2)
-    return np.asarray(weights.band * band + weights.line * bright, dtype=np.float64)
+    opened = weights.band * band + weights.line * bright
+    return np.asarray(np.maximum(opened, weights.closed * closed), dtype=np.float64)
 
 
 def _fluid_likeness(copies: npt.NDArray[np.float32]) -> FloatArray:

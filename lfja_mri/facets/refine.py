@@ -106,8 +106,8 @@ def sagittal_frame(site: Site, shape: JointShape, settings: FacetsSettings) -> J
 def _weights(image: Image, settings: RefineSettings) -> Weights:
     fluid = image.role.contrast.is_fluid_sensitive
     if image.role.contrast.is_fat_suppressed:
-        return Weights(settings.band_weight_fat_suppressed, settings.line_weight_fat_suppressed, fluid)
-    return Weights(settings.band_weight, settings.line_weight, fluid)
+        return Weights(settings.band_weight_fat_suppressed, settings.line_weight_fat_suppressed, 0.0, fluid)
+    return Weights(settings.band_weight, settings.line_weight, settings.closed_weight, fluid)
 
 
 def _refined(
