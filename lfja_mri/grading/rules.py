@@ -70,12 +70,10 @@ class Condition(Settings):
 
     def words(self) -> str:
         """Return the condition as a reader says it."""
-        name = self.measure.replace("_", " ")
-        return (
-            f"{name} at least {self.at_least:g}"
-            if self.at_least is not None
-            else f"{name} below {self.below:g}"
-        )
+        unit = next((unit for unit in ("mm3", "mm") if self.measure.endswith(f"_{unit}")), "")
+        name = self.measure.removesuffix(f"_{unit}").replace("_", " ")
+        limit = f"at least {self.at_least:g}" if self.at_least is not None else f"below {self.below:g}"
+        return f"{name} {limit} {unit}".rstrip()
 
 
 class Rule(Settings):
