@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from change_settings import fixed_settings
 
 from lfja_mri.change.cohort import SUMMARY_COLUMNS, PairedRows, cohort_changes, summary_rows
 from lfja_mri.change.comparison import Evidence
 from lfja_mri.change.manifest import months_of, read_manifest, visit_order
 from lfja_mri.change.plots import changes_plot, grades_plot
 from lfja_mri.change.types import Direction, Registration, Status
-from lfja_mri.config import load_change_settings
 from lfja_mri.errors import InputError, Reason
 from lfja_mri.model import STANDARD_LEVELS, Level, Side
 from lfja_mri.tables import to_csv
 
-SETTINGS = load_change_settings()
+SETTINGS = fixed_settings()
 ORDER = ("baseline", "6", "12")
 
 

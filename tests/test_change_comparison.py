@@ -7,6 +7,7 @@ import io
 from dataclasses import replace
 
 import pytest
+from change_settings import fixed_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,7 +31,7 @@ from lfja_mri.errors import ConfigurationError, InputError, Reason
 from lfja_mri.model import LEVELS_WITH_L6, STANDARD_LEVELS, Level, Side
 from lfja_mri.tables import to_csv
 
-SETTINGS = load_change_settings()
+SETTINGS = fixed_settings()
 QUIET = {
     "effusion_width_mm": "0.200",
     "effusion_volume_mm3": "10.000",
@@ -346,9 +347,10 @@ def test_a_users_file_overrides_one_key_and_a_misspelt_one_is_named(tmp_path):
 
 def test_every_measure_has_a_repeatability():
     assert isinstance(SETTINGS, ChangeSettings)
-    for protocol in SETTINGS.repeatability.protocol:
+    packaged = load_change_settings().repeatability
+    for protocol in packaged.protocol:
         assert set(protocol.measures) <= set(MEASURES)
-    assert set(SETTINGS.repeatability.protocol[-1].measures) == set(MEASURES)
+    assert set(packaged.protocol[-1].measures) == set(MEASURES)
 
 
 # ------------------------------------------------------------------------------------------------- laws
