@@ -15,6 +15,7 @@ from lfja_mri.change.common_frame import CommonFrame
 from lfja_mri.config import ChangeSettings, load_change_settings
 from lfja_mri.errors import Reason
 from lfja_mri.model import (
+    Acquisition,
     Contrast,
     Disc,
     FloatArray,
@@ -190,12 +191,11 @@ Alteration = Callable[[Image], Image]
 def _alterations() -> dict[str, Alteration]:
     """Return ways in which a follow-up could have been imaged otherwise; pixels play no part in noticing them."""
 
-    def header(**facts: object) -> Alteration:
-        return lambda image: replace(image, acquisition=replace(image.acquisition, **facts))  # type: ignore[arg-type]
+    def header(change: Callable[[Acquisition], Acquisition]) -> Alteration:
+        return lambda image: replace(image, acquisition=change(image.acquisition))
 
-    def longer_echo(image: Image) -> Image:
-        echo_ms = (image.acquisition.echo_time_ms or 60.0) * 1.5
-        return replace(image, acquisition=replace(image.acquisition, echo_time_ms=echo_ms))
+    def longer_echo(facts: Acquisition) -> Acquisition:
+        return replace(facts, echo_time_ms=(facts.echo_time_ms or 60.0) * 1.5)
 
     def contrast(image: Image) -> Image:
         other = Contrast.DIXON_WATER if image.role.contrast.is_fat_suppressed else image.role.contrast
@@ -208,11 +208,11 @@ def _alterations() -> dict[str, Alteration]:
         return replace(image, volume=halved)
 
     return {
-        "manufacturer": header(manufacturer_key="another"),
-        "field strength": header(field_strength_t=7.0),
-        "contrast agent": header(contrast_agent=True),
-        "silent header": header(manufacturer_key=None, field_strength_t=None, echo_time_ms=None),
-        "echo time": longer_echo,
+        "manufacturer": header(lambda facts: replace(facts, manufacturer_key="another")),
+        "field strength": header(lambda facts: replace(facts, field_strength_t=7.0)),
+        "contrast agent": header(lambda facts: replace(facts, contrast_agent=True)),
+        "silent header": header(lambda _facts: Acquisition()),
+        "echo time": header(longer_echo),
         "contrast": contrast,
         "pitch": thinned,
     }
