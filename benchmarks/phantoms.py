@@ -58,14 +58,13 @@ def kept(recipe: str, seed: int) -> Simulated:
     """Return one phantom, made now unless it is kept."""
     path = KEPT / f"{recipe}-{seed}-{phantom_digest()}.pickle"
     if path.is_file():
-        loaded: Simulated = pickle.loads(path.read_bytes())  # noqa: S301 - written by this module
-        return loaded
-    made = Simulated(recipe, seed, *simulate(load_recipe(recipe), seed))
+        return Simulated(recipe, seed, *pickle.loads(path.read_bytes()))  # noqa: S301 - written by this module
+    made = simulate(load_recipe(recipe), seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_bytes(pickle.dumps(made))
     partial.replace(path)
-    return made
+    return Simulated(recipe, seed, *made)
 
 
 @cache
