@@ -43,7 +43,7 @@ from lfja_mri.tables import write_text
 
 FIRST_EVALUATION_SEED = 14000
 FIRST_TRAINING_SEED = 600
-PEOPLE = 5
+PEOPLE = 3
 SERIES = ("sagittal_stir", "axial_t2", "axial_t2_fs")
 OCCASIONS = (("baseline", 0), ("baseline", 1), ("follow_up", 0))
 GRADE_WEIGHTS = (0.28, 0.18, 0.2, 0.18, 0.16)
