@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lfja_mri.config import PipelineSettings, load_pipeline_settings
 from lfja_mri.errors import LevelsError, Reason
-from lfja_mri.facets import place_joints
+from lfja_mri.facets import place_joints, process_masks_in
 from lfja_mri.grading import ItemSheet, RuleTable, judge, judge_items, load_items, load_rules, measure_joint
 from lfja_mri.ingest import Study, read_study
 from lfja_mri.levels import locate
@@ -100,7 +100,7 @@ def grade_images(images: StudyImages, road: Road, stopwatch: Stopwatch | None = 
     except LevelsError as error:
         return _without_levels(images, error, stopwatch)
     with stopwatch.stage("joints"):
-        joints = place_joints(images, level_map, road.settings.facets)
+        joints = find_joints(images, level_map, road)
     with stopwatch.stage("measures"):
         results = tuple(_grade_joint(joint, images, level_map, road) for joint in joints)
     return StudyResult(
@@ -120,10 +120,16 @@ def locate_levels(images: StudyImages, road: Road) -> LevelMap:
     return locate(images, road.settings.levels, lowest_level=road.lowest_level)
 
 
+def find_joints(images: StudyImages, level_map: LevelMap, road: Road) -> tuple[Joint | AbsentJoint, ...]:
+    """Place the joints, from another tool's articular processes where its masks hold them."""
+    processes = process_masks_in(road.masks.path) if road.masks is not None else None
+    return place_joints(images, level_map, road.settings.facets, masks=processes)
+
+
 def segment_images(images: StudyImages, road: Road) -> StudyResult:
     """Place the joint regions without grading them."""
     level_map = locate_levels(images, road)
-    joints = place_joints(images, level_map, road.settings.facets)
+    joints = find_joints(images, level_map, road)
     return StudyResult(
         study_key=images.study_key,
         level_map=level_map,
