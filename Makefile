@@ -39,10 +39,10 @@ format: $(STAMP) ## Format the code.
 	$(BIN)/ruff format .
 
 evaluate: $(STAMP) ## Print the accuracy table (real data where it is present, phantoms, messy DICOM).
-	$(BIN)/python -m benchmarks.evaluate
+	$(BIN)/python -m benchmarks.evaluate --write docs/validation.md
 
 bench: $(STAMP) ## Print speed and memory.
-	$(BIN)/python -m benchmarks.bench
+	$(BIN)/python -m benchmarks.bench --write docs/speed.md
 
 sample: $(STAMP) ## Make sample_data again, byte for byte.
 	$(BIN)/python -m benchmarks.make_sample

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks.rows import Row
 
-TOPICS = ("ingest", "levels", "facets", "real_study", "phantom", "grading", "change", "sample")
+TOPICS = ("levels", "real_study", "facets", "grading", "change", "ingest", "phantom")
 COLUMNS = ("figure", "value", "target", "met", "data")
 
 
