@@ -113,8 +113,10 @@ def test_damage_of_any_kind_never_crashes(kind, share, value, cut):
             elif i == 0:
                 damaged[place] = value
             Path(folder, f"{i:02d}").write_bytes(damaged)
-        for study in find_studies([Path(folder)], SETTINGS).studies:
-            read_study(study, SETTINGS)
+        catalogue = find_studies([Path(folder)], SETTINGS)
+        assert catalogue.file_count == len(contents(kind))
+        for study in catalogue.studies:
+            assert read_study(study, SETTINGS).study_key == study.study_key
 
 
 @pytest.mark.parametrize("name", ["zip", "tar_gz"])
@@ -128,8 +130,10 @@ def test_a_damaged_archive_never_crashes(name, places, value):
         for share in places:
             damaged[int(share * len(damaged))] = value
         archive.write_bytes(damaged)
-        for study in find_studies([Path(folder)], SETTINGS).studies:
-            read_study(study, SETTINGS)
+        catalogue = find_studies([Path(folder)], SETTINGS)
+        assert catalogue.studies or catalogue.rejections
+        for study in catalogue.studies:
+            assert read_study(study, SETTINGS).study_key == study.study_key
 
 
 def nibabel_dicoms() -> Path:

@@ -12,17 +12,9 @@ from enum import StrEnum
 
 from lfja_mri.errors import Reason
 from lfja_mri.model import Level, Side
+from lfja_mri.results import MEASURES
 
-MEASURES = (
-    "effusion_width_mm",
-    "effusion_volume_mm3",
-    "joint_signal_ratio",
-    "perimeter_fraction",
-    "soft_tissue_oedema_volume_mm3",
-    "bone_oedema_volume_mm3",
-    "oedema_extent_mm",
-    "oedema_signal_ratio",
-)
+__all__ = ["MEASURES", "Change", "Direction", "MeasureChange", "Registration", "Status", "VisitJoint"]
 
 
 class Status(StrEnum):
