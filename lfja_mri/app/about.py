@@ -10,7 +10,7 @@ from lfja_mri import __version__
 from lfja_mri.config import config_folder, digest, read_toml
 from lfja_mri.grading import load_items, load_rules
 
-OPTIONAL_PARTS = {"cluster": "distributed", "dicom": "highdicom"}
+OPTIONAL_PARTS = {"cluster": "distributed", "dicom": "highdicom", "parquet": "pyarrow"}
 
 
 def facts() -> dict[str, object]:

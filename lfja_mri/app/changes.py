@@ -16,6 +16,7 @@ from lfja_mri.app.options import (
     Out,
     OutFile,
     Pages,
+    Parquet,
     Pictures,
     Quiet,
     Rules,
@@ -53,23 +54,29 @@ def compare(
     fail_on: FailOn = None,
     *,
     report: Pages = True,
+    parquet: Parquet = False,
     quiet: Quiet = False,
 ) -> None:
     """Compare two visits joint by joint; a change counts only beyond the noise of measuring."""
     from lfja_mri.change import CHANGE_COLUMNS, change_rows
     from lfja_mri.config import load_change_settings
     from lfja_mri.outputs import about
+    from lfja_mri.parquet import require_parquet, to_parquet
     from lfja_mri.pipeline import prepare
     from lfja_mri.report import comparison_page
-    from lfja_mri.tables import as_text, deliver, to_csv, write_text
+    from lfja_mri.tables import as_text, deliver, to_csv, write_bytes, write_text
     from lfja_mri.visits import compare_sides, read_visit
 
+    if parquet:
+        require_parquet()
     settings = load_change_settings(change_config, repeatability=repeatability)
     road = prepare(config, rules)
     compared = compare_sides(read_visit(baseline, road), read_visit(follow_up, road), road, settings)
     rows = change_rows(compared.changes)
     deliver(to_csv(CHANGE_COLUMNS, rows), out)
     cells = as_text(CHANGE_COLUMNS, rows)
+    if parquet and str(out) != "-":
+        write_bytes(out.with_suffix(".parquet"), to_parquet(cells, "change"))
     if report and str(out) != "-":
         page = comparison_page(cells, about=about(road), studies=compared.studies)
         write_text(out.with_suffix(".html"), page)
@@ -104,6 +111,7 @@ def cohort(
     *,
     pictures: Pictures = True,
     report: Pages = True,
+    parquet: Parquet = False,
     strict: Strict = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -115,14 +123,19 @@ def cohort(
     from lfja_mri.change import SUMMARY_COLUMNS
     from lfja_mri.config import load_change_settings
     from lfja_mri.outputs import Extras
+    from lfja_mri.parquet import require_parquet, write_beside
     from lfja_mri.pipeline import prepare
     from lfja_mri.tables import as_text
 
+    if parquet:
+        require_parquet()
     options = RunOptions(jobs, timeout, force, Extras(pictures, report), None, scheduler)
     road = prepare(config, rules, level_above_sacrum(lowest_level))
     settings = load_change_settings(change_config, repeatability=repeatability)
     with progress_display(quiet=quiet) as progress:
         done = run_cohort(manifest, out, road, settings, options, progress)
+    if parquet:
+        write_beside([out / f"{table}.csv" for table in ("grades", "change", "summary")])
     if not quiet:
         shown = (
             "visit",

@@ -61,6 +61,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no t
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Pictures = Annotated[bool, typer.Option(help="Write quality-control pictures.")]
 Pages = Annotated[bool, typer.Option("--report/--no-report", help="Write HTML pages.")]
+Parquet = Annotated[
+    bool, typer.Option("--parquet", help="Also write the tables as Parquet (needs [parquet]).")
+]
 Jobs = Annotated[
     int | None, typer.Option(help="Processes; default all cores, negative leaves that many free.")
 ]

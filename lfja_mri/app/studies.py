@@ -22,6 +22,7 @@ from lfja_mri.app.options import (
     Out,
     OutFile,
     Pages,
+    Parquet,
     Pictures,
     Quiet,
     Rules,
@@ -61,6 +62,7 @@ def grade(
     *,
     pictures: Pictures = True,
     report: Pages = True,
+    parquet: Parquet = False,
     strict: Strict = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -69,14 +71,19 @@ def grade(
     from lfja_mri.app.progress import progress_display
     from lfja_mri.batch.run import RunOptions, grade_inputs
     from lfja_mri.outputs import Extras
+    from lfja_mri.parquet import require_parquet, write_beside
     from lfja_mri.pipeline import prepare
 
+    if parquet:
+        require_parquet()
     options = RunOptions(
         jobs, timeout, force, Extras(pictures, report), secret(salt_file), scheduler, overrides
     )
     road = prepare(config, rules, level_above_sacrum(lowest_level), mask_source(masks, mask_scheme))
     with progress_display(quiet=quiet) as progress:
         done = grade_inputs(inputs, out, road, options, progress)
+    if parquet:
+        write_beside([out / "grades.csv"])
     if not quiet:
         for study_key, rows in done.rows_by_study().items():
             messages.print(grades_table(rows, f"study {study_key}"))
