@@ -95,6 +95,8 @@ class LevelsSettings(Settings):
     trusted_elongation: float
     tilt_half_width_mm: float
     largest_tilt_deg: float
+    levelled_to_depth: float
+    largest_levelling_deg: float
     width_per_depth: tuple[float, float]
     usual_width_per_depth: float
     width_share: float

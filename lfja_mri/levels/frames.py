@@ -15,6 +15,9 @@ from lfja_mri.levels.candidates import ANTERIOR_LPS
 from lfja_mri.model import Axes, BoolArray, FloatArray
 
 LEFT_LPS = np.array([1.0, 0.0, 0.0])
+COLUMN_MM = 2.0
+FEWEST_IN_COLUMN = 4
+FEWEST_COLUMNS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,8 @@ def disc_frame(
     anterior = perpendicular(anterior, cranial)
     axes = Axes(cranial, anterior, np.cross(cranial, anterior))
     centre = _mid_depth(points_lps_mm[middle], centre, axes)
+    axes = _levelled(points_lps_mm[middle] - centre, axes, settings)
+    anterior, cranial = axes.anterior, axes.cranial
     depth = _extent((points_lps_mm[middle] - centre) @ anterior)
     height = _height(
         (points_lps_mm[middle] - centre) @ anterior, (points_lps_mm[middle] - centre) @ cranial, depth
@@ -192,6 +197,26 @@ def _tilted(
     slope = float(spread[0, 1] / spread[0, 0])
     limit = float(np.tan(np.radians(settings.largest_tilt_deg)))
     return unit(cranial - float(np.clip(slope, -limit, limit)) * LEFT_LPS)
+
+
+def _levelled(away: FloatArray, axes: Axes, settings: LevelsSettings) -> Axes:
+    """Turn the axes about the left-right axis until the mid-plane runs through the middles of the disc's columns.
+
+    The long axis of the area follows the tall front of a lordotic disc and the bulge ahead of its rim; what lies behind
+    the disc, canal and joints, is met by a plane in which every column counts the same and that bulge does not count.
+    """
+    along, height = away @ axes.anterior, away @ axes.cranial
+    bins = np.round(along / COLUMN_MM).astype(int)
+    kept = bins[along <= settings.levelled_to_depth * _extent(along)]
+    columns = [value for value in np.unique(kept) if np.count_nonzero(bins == value) >= FEWEST_IN_COLUMN]
+    if len(columns) < FEWEST_COLUMNS:
+        return axes
+    middles = [float(np.median(height[bins == value])) for value in columns]
+    slope = float(np.polyfit(COLUMN_MM * np.array(columns), middles, 1)[0])
+    limit = float(np.tan(np.radians(settings.largest_levelling_deg)))
+    anterior = unit(axes.anterior + float(np.clip(slope, -limit, limit)) * axes.cranial)
+    cranial = perpendicular(axes.cranial, anterior)
+    return Axes(cranial, anterior, np.cross(cranial, anterior))
 
 
 def _mid_depth(points: FloatArray, centre: FloatArray, axes: Axes) -> FloatArray:

@@ -1,0 +1,48 @@
+"""The frame of a disc drawn by hand: where the mid-plane runs when the disc is no brick."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lfja_mri.config import load_pipeline_settings
+from lfja_mri.levels.frames import disc_frame
+from lfja_mri.model import FloatArray
+
+SETTINGS = load_pipeline_settings().levels
+UP = np.array([0.0, 0.0, 1.0])
+
+
+def disc(hook_mm: float, tilt_deg: float = 0.0) -> FloatArray:
+    """Voxels of a disc 36 mm deep and 8 mm high whose front quarter hangs `hook_mm` lower, tilted front down."""
+    left, ahead, up = np.meshgrid(
+        np.arange(-8.0, 9.0, 4.0), np.arange(-17.9, 18.0, 0.5), np.arange(-4.0, 4.5, 0.5)
+    )
+    hung = up - np.where(ahead > 9.0, hook_mm, 0.0)
+    angle = np.radians(tilt_deg)
+    posterior = -(np.cos(angle) * ahead + np.sin(angle) * hung)
+    cranial = np.cos(angle) * hung - np.sin(angle) * ahead
+    return np.stack([left.ravel(), posterior.ravel(), cranial.ravel()], axis=1)
+
+
+@pytest.mark.parametrize("tilt_deg", [0.0, 15.0, 35.0])
+def test_plane_of_a_straight_disc_is_its_tilt(tilt_deg: float) -> None:
+    points = disc(0.0, tilt_deg)
+    frame = disc_frame(points, np.ones(len(points)), 4.0, UP, 0.0, SETTINGS)
+    found = np.degrees(np.arctan2(-frame.axes.anterior[2], -frame.axes.anterior[1]))
+    assert found == pytest.approx(tilt_deg, abs=0.5)
+
+
+def test_front_that_hangs_down_does_not_lift_the_plane_behind_the_disc() -> None:
+    points = disc(4.0)
+    frame = disc_frame(points, np.ones(len(points)), 4.0, UP, 0.0, SETTINGS)
+    canal = np.array([0.0, 28.0, 0.0])
+    assert abs(float((canal - frame.centre_lps_mm) @ frame.axes.cranial)) < 2.0
+
+
+def test_plane_turns_no_further_than_its_limit() -> None:
+    points = disc(0.0)
+    points[:, 2] -= 0.5 * np.clip(points[:, 1] - 4.0, 0.0, None)
+    frame = disc_frame(points, np.ones(len(points)), 4.0, UP, 0.0, SETTINGS)
+    turned = np.degrees(np.arctan2(abs(frame.axes.anterior[2]), abs(frame.axes.anterior[1])))
+    assert turned < 2 * SETTINGS.largest_levelling_deg
