@@ -11,6 +11,7 @@ import pytest
 from lfja_mri import report
 from lfja_mri.model import Level, Plane, Side
 from lfja_mri.report import views
+from lfja_mri.report.pages import explanation_lines
 
 ABOUT = report.About("0.1.0", "S01", "baseline", "czervionke_fenton", "abc123")
 VOID = {"meta", "link", "input", "br", "img", "hr"}
@@ -109,7 +110,7 @@ def test_missing_measures_say_why():
 
 def test_series_used_and_left_out_are_listed():
     html = study_html()
-    assert "sagittal stir" in html
+    assert "sagittal STIR" in html
     assert "three planes 20 mm apart" in html
     assert "too few slices" in html
 
@@ -228,3 +229,26 @@ def test_an_empty_run_still_has_its_pages():
     check_page(report.index_page([], about=ABOUT, links={}))
     check_page(report.cohort_page([], [], [], about=ABOUT))
     check_page(report.comparison_page([], about=ABOUT))
+
+
+def test_the_rule_that_decided_is_marked_in_an_explanation():
+    text = (
+        "L4-L5 left: grade 3, because ...\n"
+        "  grade 4 (G4-extension)\n"
+        "    perimeter fraction at least 0.5: 0.88, met\n"
+        "    extension targets at least 1: 0.00, not met\n"
+        "  grade 3 (G3-majority-perimeter)\n"
+        "    perimeter fraction at least 0.5: 0.88, met\n"
+        "  measured on: sagittal_stir"
+    )
+    kinds = [line.kind for line in explanation_lines(text)]
+    assert kinds == ["", "", "met", "unmet", "decided", "met", ""]
+    refused = text.replace("grade 3, because", "not graded")
+    assert "decided" not in {line.kind for line in explanation_lines(refused)}
+
+
+def test_every_page_says_what_the_grades_mean():
+    assert "around half of the joint or more" in study_html()
+    own = dataclasses.replace(ABOUT, scale="my_scale")
+    html = report.index_page([], about=own, links={})
+    assert "What the grades mean" not in html

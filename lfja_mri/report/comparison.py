@@ -91,10 +91,11 @@ def comparison_page(
         "comparison.html.j2",
         title=f"Change of the lumbar facet joints, {visits}",
         tool_version=about.tool_version,
+        meanings=about.meanings,
         facts=(
             ("subject", first.get("subject", "")),
             *((render.words(change), str(counts[change])) for change in _CHANGES),
-            ("scale", about.scale),
+            ("scale", about.scale_name),
             ("rules", about.rules_digest or first.get("rules_digest", "")),
         ),
         cards=cards,

@@ -5,6 +5,7 @@ What other stages know (explanations, versions, tables) comes in as plain words;
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -44,6 +45,9 @@ _MEASURES = (
 )
 
 
+_RULE_LINE = re.compile(r"\s+grade \d+ \(")
+
+
 @dataclass(frozen=True)
 class MeasureRow:
     """One line of a joint's table of measures."""
@@ -52,6 +56,36 @@ class MeasureRow:
     value: str
     missing: str
     interval: str
+
+
+@dataclass(frozen=True)
+class ExplanationLine:
+    """One line of an explanation; `kind` is `decided`, `met`, `unmet` or empty."""
+
+    indent: int
+    words: str
+    kind: str
+
+
+def explanation_lines(text: str) -> list[ExplanationLine]:
+    """Return an explanation line by line: the rule that decided is the last one considered."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    rules = [number for number, line in enumerate(lines) if _RULE_LINE.match(line)]
+    decided = rules[-1] if rules and "not graded" not in lines[0] else None
+    return [
+        ExplanationLine(
+            len(line) - len(line.lstrip()),
+            line.strip(),
+            "decided" if number == decided else _kind_of(line),
+        )
+        for number, line in enumerate(lines)
+    ]
+
+
+def _kind_of(line: str) -> str:
+    if line.endswith(", not met"):
+        return "unmet"
+    return "met" if line.endswith(", met") else ""
 
 
 @dataclass(frozen=True)
@@ -99,10 +133,9 @@ class JointCard:
         return palette.grade_words(self.outcome)
 
     @property
-    def explanation_lines(self) -> list[tuple[int, str]]:
-        """Return (indent, words) of each line of the explanation."""
-        lines = self.explanation.splitlines()
-        return [(len(line) - len(line.lstrip()), line.strip()) for line in lines if line.strip()]
+    def explanation_lines(self) -> list[ExplanationLine]:
+        """Return each line of the explanation with its depth, and whether it decided, held or did not."""
+        return explanation_lines(self.explanation)
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -127,6 +160,7 @@ def study_page(result: StudyResult, *, about: About, explanations: Mapping[Joint
         "study.html.j2",
         title=f"Lumbar facet joints of study {result.study_key}",
         tool_version=about.tool_version,
+        meanings=about.meanings,
         facts=_facts(result, about),
         spine=views.spine_view(result.level_map, result.images),
         front=schematic.front_view(result),
@@ -149,7 +183,7 @@ def _facts(result: StudyResult, about: About) -> tuple[tuple[str, str], ...]:
         ("joints graded", f"{graded} of {len(result.joints)}"),
         ("levels named by", render.words(level_map.numbering_basis.value) if level_map else "not found"),
         ("spine flags", ", ".join(flag.replace("_", " ") for flag in level_map.flags) if level_map else ""),
-        ("scale", about.scale),
+        ("scale", about.scale_name),
         ("rules", about.rules_digest),
     )
 

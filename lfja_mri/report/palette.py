@@ -6,6 +6,7 @@ a grade colour keeps a contrast of at least 4.5 to 1.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lfja_mri.model import Graded, JointResult, Outcome, Zone
@@ -33,6 +34,16 @@ OUTLINES = (
     Outline("joint space", "#4de3ff", (Zone.JOINT_SPACE,)),
 )
 JOINT_LINE_COLOUR = "#ff5a4e"
+SCALE_NAMES: Mapping[str, str] = {"czervionke_fenton": "Czervionke-Fenton 0-4"}
+GRADE_MEANINGS: Mapping[str, tuple[str, ...]] = {
+    "czervionke_fenton": (
+        "no abnormal signal in or around the joint",
+        "abnormal signal or fluid within the joint only",
+        "abnormal signal around less than half of the joint",
+        "abnormal signal around half of the joint or more",
+        "as 3, and it reaches foramen, ligamentum flavum, pedicle, transverse process or vertebral body",
+    )
+}
 
 
 def colour_of(outcome: Outcome) -> str:

@@ -26,6 +26,16 @@ class About:
     scale: str = ""
     rules_digest: str = ""
 
+    @property
+    def scale_name(self) -> str:
+        """Return the scale as people write it."""
+        return palette.SCALE_NAMES.get(self.scale, self.scale)
+
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        """Return what grade 0, 1, ... mean; empty where the scale is a user's own."""
+        return palette.GRADE_MEANINGS.get(self.scale, ())
+
 
 def render(template: str, **content: Any) -> str:
     """Fill a template; a name that the template needs and nobody gave raises."""
@@ -35,6 +45,22 @@ def render(template: str, **content: Any) -> str:
 def words(code: object) -> str:
     """Return a code as words: `thick_slices` becomes `thick slices`."""
     return str(code).replace("_", " ")
+
+
+_CONTRASTS = {
+    "t1": "T1",
+    "t2": "T2",
+    "pd": "PD",
+    "stir": "STIR",
+    "fs": "fat-suppressed",
+    "gd": "after contrast",
+    "dixon": "Dixon",
+}
+
+
+def series_words(role: object) -> str:
+    """Return a role as a radiologist says it: `axial_t2_fs` becomes `axial T2 fat-suppressed`."""
+    return " ".join(_CONTRASTS.get(part, part) for part in str(role).split("_"))
 
 
 def grade_class(grade: Outcome | str) -> str:
@@ -59,5 +85,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"grade_class": grade_class, "interval": palette.interval, "words": words}
+    environment.filters |= {
+        "grade_class": grade_class,
+        "interval": palette.interval,
+        "words": words,
+        "series": series_words,
+    }
     return environment

@@ -16,6 +16,7 @@ import numpy as np
 from lfja_mri.errors import GeometryError, Reason
 from lfja_mri.model import FloatArray, Image, Joint, JointResult, LevelMap, Plane
 from lfja_mri.report import cuts, overview, palette
+from lfja_mri.report.render import series_words
 
 CROP_MM = 70.0
 PLANES = (Plane.AXIAL, Plane.SAGITTAL)
@@ -58,6 +59,8 @@ class View:
         PNG as a data URI.
     letters
         Anatomical letters at the viewer's left and right.
+    bar_cm
+        Length of the scale bar.
     paths
         Outlines.
     marks
@@ -70,6 +73,7 @@ class View:
     height_mm: float
     pixels: str
     letters: tuple[str, str]
+    bar_cm: int = 1
     paths: tuple[Trace, ...] = ()
     marks: tuple[Mark, ...] = ()
 
@@ -133,7 +137,7 @@ def joint_view(
     cut = joint_cut(joint, image, planes_away)
     return View(
         name=f"{palette.name_of(result)}, {cuts.plane_of(image).value}",
-        caption=f"{image.key} {image.role}",
+        caption=f"{series_words(image.role)}, series {image.key}",
         width_mm=round(cut.width_mm, 2),
         height_mm=round(cut.height_mm, 2),
         pixels=data_uri(gray_png(to_grey(cut.pixels_yx.astype(np.float64), window or cut.window))),
@@ -235,11 +239,12 @@ def spine_view(level_map: LevelMap | None, images: Sequence[Image]) -> View | No
         marks.append(Mark(disc.level.value, *(float(value) for value in (*front, *back))))
     return View(
         name="mid-sagittal plane with the lumbar discs",
-        caption=f"{image.key} {image.role}",
+        caption=f"{series_words(image.role)}, series {image.key}",
         width_mm=round(cut.width_mm, 2),
         height_mm=round(cut.height_mm, 2),
         pixels=data_uri(gray_png(to_grey(cut.pixels_yx.astype(np.float64), cut.window))),
         letters=cut.letters[:2],
+        bar_cm=5,
         marks=tuple(marks),
     )
 

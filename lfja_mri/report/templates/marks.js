@@ -31,3 +31,6 @@ document.getElementById('export').addEventListener('click', () => {
 document.querySelectorAll('.marks select').forEach(select => select.addEventListener('change', () => {
   if (select.value !== '') select.closest('.marks').querySelector('[value=other_grade]').checked = true;
 }));
+
+document.getElementById('all-outlines').addEventListener('change', event =>
+  document.querySelectorAll('.outline-box').forEach(box => { box.checked = event.target.checked; }));
