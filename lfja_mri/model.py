@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from lfja_mri import names
 from lfja_mri.errors import GeometryError, Reason
 
 FloatArray = npt.NDArray[np.float64]
@@ -29,30 +30,8 @@ IMAGE_AXES = 3
 SMALLEST_VOXEL_MM3 = 1e-9
 
 
-class Side(StrEnum):
-    """Side of the patient; +x in LPS is left."""
-
-    LEFT = "left"
-    RIGHT = "right"
-
-    @property
-    def lateral_sign(self) -> int:
-        """+1 where the side lies towards the patient's left, else -1."""
-        return 1 if self is Side.LEFT else -1
-
-
-class Level(StrEnum):
-    """A lumbar motion segment, named by the two vertebrae beside its disc; defined from the head down."""
-
-    L1_L2 = "L1-L2"
-    L2_L3 = "L2-L3"
-    L3_L4 = "L3-L4"
-    L4_L5 = "L4-L5"
-    L4_S1 = "L4-S1"
-    L5_L6 = "L5-L6"
-    L5_S1 = "L5-S1"
-    L6_S1 = "L6-S1"
-
+Side = names.Side
+Level = names.Level
 
 STANDARD_LEVELS = (Level.L1_L2, Level.L2_L3, Level.L3_L4, Level.L4_L5, Level.L5_S1)
 LEVELS_WITH_L6 = (Level.L1_L2, Level.L2_L3, Level.L3_L4, Level.L4_L5, Level.L5_L6, Level.L6_S1)

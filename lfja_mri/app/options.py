@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lfja_mri.errors import UsageError
-from lfja_mri.model import Level
+from lfja_mri.names import Level
 
 if TYPE_CHECKING:
     from lfja_mri.pipeline import MaskSource

@@ -36,7 +36,7 @@ from lfja_mri.app.options import (
     secret,
 )
 from lfja_mri.app.root import app
-from lfja_mri.model import Level, Side
+from lfja_mri.names import Level, Side
 
 
 @app.command(epilog="Example: lfja-mri grade study_folder --out graded")

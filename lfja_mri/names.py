@@ -1,0 +1,30 @@
+"""Sides and levels: the words of the command line, kept apart from the nouns that need numpy, so that help is quick."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """Side of the patient; +x in LPS is left."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+    @property
+    def lateral_sign(self) -> int:
+        """+1 where the side lies towards the patient's left, else -1."""
+        return 1 if self is Side.LEFT else -1
+
+
+class Level(StrEnum):
+    """A lumbar motion segment, named by the two vertebrae beside its disc; defined from the head down."""
+
+    L1_L2 = "L1-L2"
+    L2_L3 = "L2-L3"
+    L3_L4 = "L3-L4"
+    L4_L5 = "L4-L5"
+    L4_S1 = "L4-S1"
+    L5_L6 = "L5-L6"
+    L5_S1 = "L5-S1"
+    L6_S1 = "L6-S1"
