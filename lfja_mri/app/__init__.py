@@ -5,5 +5,8 @@ Heavy imports stay inside the commands, so that `--help` is quick.
 
 from lfja_mri.app.root import app, main  # isort: skip
 from lfja_mri.app import studies, changes, archives, exports, tools  # isort: skip - the order of --help
+from lfja_mri.app import manual  # isort: skip
 
-__all__ = ["app", "archives", "changes", "exports", "main", "studies", "tools"]
+manual.attach(app)
+
+__all__ = ["app", "archives", "changes", "exports", "main", "manual", "studies", "tools"]

@@ -15,7 +15,7 @@ from lfja_mri.app.root import app
 from lfja_mri.errors import CheckError
 
 
-@app.command(epilog="Example: lfja-mri regrade graded --config my_rules.toml --check")
+@app.command()
 def regrade(
     folder: Graded,
     config: Annotated[
@@ -50,7 +50,7 @@ def regrade(
         raise CheckError(f"{len(changed)} archived cells are not what these rules give")
 
 
-@app.command(epilog="Example: lfja-mri verify graded")
+@app.command()
 def verify(folder: Graded) -> None:
     """Hash an archive again and name every file that is not what its run.json says."""
     from lfja_mri.batch.regrade import verify as hash_again
@@ -64,7 +64,7 @@ def verify(folder: Graded) -> None:
     messages.print("every file is what run.json says")
 
 
-@app.command(epilog="Example: lfja-mri agree graded/grades.csv reader.csv")
+@app.command()
 def agree(
     grades: Annotated[Path, typer.Argument(help="grades.csv to test.")],
     reference: Annotated[Path, typer.Argument(help="A reader's CSV: study_key, level, side, grade.")],
@@ -92,7 +92,7 @@ def agree(
     )
 
 
-@app.command(epilog="Example: lfja-mri report graded")
+@app.command()
 def report(folder: Graded) -> None:
     """Write the first page of an archive again from its tables; the studies' own pages stay as they were."""
     from lfja_mri.batch.pages import write_index

@@ -42,7 +42,7 @@ FailOn = Annotated[
 ]
 
 
-@app.command(epilog="Example: lfja-mri compare baseline one_year --out - | awk -F, '$7 == \"worsened\"'")
+@app.command()
 def compare(
     baseline: VisitPath,
     follow_up: VisitPath,
@@ -96,7 +96,7 @@ def _fail_if(fail_on: str | None, words: list[str]) -> None:
         raise CheckError(f"{words.count(fail_on)} joints are {fail_on.replace('_', ' ')}")
 
 
-@app.command(epilog="Example: lfja-mri cohort trial.csv --out trial --jobs 8")
+@app.command()
 def cohort(
     manifest: Annotated[Path, typer.Argument(help="CSV: subject, visit, path.", show_default=False)],
     out: Out,
@@ -156,7 +156,7 @@ def cohort(
     raise typer.Exit(int(ExitCode.SOME_FAILED if some_lost else code))
 
 
-@app.command(epilog="Example: lfja-mri repeatability pairs.csv --out repeatability.toml")
+@app.command()
 def repeatability(
     pairs: Annotated[
         Path, typer.Argument(help="CSV: subject, first, second (studies, graded folders or grades.csv).")

@@ -13,7 +13,7 @@ from lfja_mri.app.root import app
 from lfja_mri.errors import UsageError
 
 
-@app.command(epilog="Example: lfja-mri export study_folder --out objects --dicom")
+@app.command()
 def export(
     inputs: Inputs,
     out: Out,
@@ -22,7 +22,7 @@ def export(
     salt_file: Salt = None,
     *,
     dicom: Annotated[
-        bool, typer.Option("--dicom", help="Segmentation and structured report (needs [dicom]).")
+        bool, typer.Option("--dicom", help="Segmentation and structured report (needs the part 'dicom').")
     ] = False,
     bids: Annotated[bool, typer.Option("--bids", help="Label map under BIDS-derivative names.")] = False,
 ) -> None:
@@ -41,7 +41,7 @@ def export(
         )
 
 
-@app.command(epilog="Example: lfja-mri worksheet trial_folder --out reading --seed 7 --repeats 20")
+@app.command()
 def worksheet(
     inputs: Inputs,
     out: Out,
@@ -59,7 +59,7 @@ def worksheet(
     messages.print(f"{count} studies in {out}/worksheet.html; keep {out}/key.csv from the readers")
 
 
-@app.command(epilog="Example: lfja-mri unblind filled.csv reading/key.csv --out reader.csv")
+@app.command()
 def unblind(
     sheet: Annotated[Path, typer.Argument(help="A filled worksheet (CSV).")],
     key: Annotated[Path, typer.Argument(help="key.csv of the same set.")],

@@ -39,7 +39,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help=f"Grade lumbar facet joint synovitis on MRI, and its change from baseline.\n\n{NOTICE}",
     epilog="Exit codes: 0 done, 1 bug, 2 usage, 3 configuration, 4 nothing usable, 5 some studies failed, "
-    "6 every study failed, 7 cannot write, 8 --check or --strict not met.",
+    "6 every study failed, 7 cannot write, 8 --check, --strict or --fail-on not met.\n\n"
+    "Start with `lfja-mri grade STUDY --out graded`; each command's --help ends with examples. Tab completion: "
+    "`lfja-mri --install-completion`.",
 )
 
 

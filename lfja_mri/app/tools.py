@@ -37,7 +37,7 @@ def info(*, as_json: AsJson = False) -> None:
         typer.echo(f"{name}: {value}")
 
 
-@app.command(epilog="Example: lfja-mri phantom --out phantoms --recipe trial --seed 1 --count 10 --pairs")
+@app.command()
 def phantom(
     out: Out,
     recipe: Annotated[
