@@ -21,7 +21,8 @@ import numpy.typing as npt
 from PIL import Image as Picture
 
 from benchmarks.rows import Row
-from lfja_mri.config import IngestSettings, load_pipeline_settings
+from lfja_mri.config import load_pipeline_settings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.geometry import lps_to_ras
 from lfja_mri.ingest import Stack, Study, assign_roles, find_studies, read_stack
 from lfja_mri.ingest.cues import Cues, cues_of, fat_is_dark, fluid_is_bright, middle_cues

@@ -9,59 +9,28 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from enum import StrEnum
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lfja_mri import packaged
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import ConfigurationError
+
+config_folder = packaged.config_folder
+read_toml = packaged.read_toml
+# what pydantic calls a key that a section does not know, in a model and in a dataclass
+UNKNOWN_KEY = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 
 
 class Settings(BaseModel):
     """A frozen section that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class IngestSettings(Settings):
-    """How files become stacks and stacks get their roles."""
-
-    largest_file_mib: float
-    largest_archive_mib: float
-    largest_archive_ratio: float
-    orientation_tolerance: float
-    position_tolerance_mm: float
-    position_tolerance_fraction: float
-    smallest_pause_pitches: float
-    largest_crumb_fraction: float
-    localiser_planes: int
-    keep_latest_at_same_place: bool
-    keep_parts_beside_lost_planes: bool
-    t1_longest_echo_ms: float
-    t1_longest_repetition_ms: float
-    t2_shortest_echo_ms: float
-    t2_shortest_repetition_ms: float
-    pd_shortest_echo_ms: float
-    pd_longest_echo_ms: float
-    stir_shortest_inversion_ms: float
-    stir_longest_inversion_ms: float
-    stir_shortest_repetition_ms: float
-    t1_flair_shortest_inversion_ms: float
-    t1_flair_longest_inversion_ms: float
-    sagittal_dark_fat: float
-    axial_dark_fat: float
-    fat_steepness: float
-    sagittal_fluid_weights: tuple[float, float, float, float]
-    axial_fluid_to_muscle: float
-    axial_fluid_steepness: float
-    least_sure_correction: float
-    canal_dark_below: float
-    canal_bright_above: float
-    same_place_fraction: float
 
 
 class LevelsSettings(Settings):
@@ -413,28 +382,6 @@ class ChangeSettings(Settings):
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
 
-def config_folder() -> Path:
-    """Return the folder of the packaged configuration: inside the wheel, or at the root of a checkout."""
-    packaged = Path(str(resources.files("lfja_mri") / "configs"))
-    return packaged if packaged.is_dir() else Path(__file__).resolve().parent.parent / "configs"
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises
-    ------
-    ConfigurationError
-        The file is absent or is not TOML; the message names the line.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the configuration {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
-
-
 def load_pipeline_settings(path: Path | None = None) -> PipelineSettings:
     """Read `pipeline.toml`; a user's file overrides the packaged one key by key."""
     packaged = read_toml(config_folder() / "pipeline.toml")
@@ -503,16 +450,18 @@ def _merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, A
 def _describe(error: ValidationError, model: type[BaseModel]) -> str:
     errors = error.errors()
     # A misspelt key is also reported as the right one missing; the misspelling is what helps.
-    first = next((found for found in errors if found["type"] == "extra_forbidden"), errors[0])
+    first = next((found for found in errors if found["type"] in UNKNOWN_KEY), errors[0])
     key = ".".join(str(part) for part in first["loc"])
-    if first["type"] != "extra_forbidden":
+    if first["type"] not in UNKNOWN_KEY:
         return f"key '{key}': {first['msg']}"
     near = difflib.get_close_matches(str(first["loc"][-1]), sorted(_known_keys(model)), n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"unknown key '{key}'{hint}"
 
 
-def _known_keys(model: type[BaseModel]) -> set[str]:
+def _known_keys(model: type[Any]) -> set[str]:
+    if not issubclass(model, BaseModel):
+        return {field.name for field in fields(model)}
     keys = set(model.model_fields)
     for field in model.model_fields.values():
         for below in _models_in(field.annotation):
@@ -520,8 +469,8 @@ def _known_keys(model: type[BaseModel]) -> set[str]:
     return keys
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
+def _models_in(annotation: Any) -> list[type[Any]]:
     """Return the settings types that a field holds, also inside tuples, maps and unions."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or is_dataclass(annotation)):
         return [annotation]
     return [model for part in get_args(annotation) for model in _models_in(part)]

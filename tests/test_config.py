@@ -5,11 +5,35 @@ from __future__ import annotations
 import pytest
 
 from lfja_mri.config import config_folder, digest, load_pipeline_settings
+from lfja_mri.config_ingest import packaged_ingest_settings
 from lfja_mri.errors import ConfigurationError, ExitCode
 
 
 def test_the_packaged_settings_load():
     assert load_pipeline_settings().facets
+
+
+def test_what_inspect_reads_without_the_checks_is_what_they_give():
+    assert packaged_ingest_settings() == load_pipeline_settings().ingest
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "[ingest]\nlocalizer_planes = 4\n",
+            "unknown key 'ingest.localizer_planes'; did you mean 'localiser_planes'",
+        ),
+        (
+            "[ingest]\nlocaliser_planes = 'four'\n",
+            "key 'ingest.localiser_planes': Input should be a valid integer",
+        ),
+    ],
+)
+def test_a_wrong_key_of_ingestion_is_named(text, said, tmp_path):
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(ConfigurationError, match=said):
+        load_pipeline_settings(tmp_path / "mine.toml")
 
 
 def test_a_misspelt_section_names_the_nearest(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from messy_dicom import CASES, geometry_error_mm
 
@@ -37,7 +39,7 @@ def test_messy_case(name, tmp_path):
 )
 def test_flags_that_keep_what_is_refused_by_default(name, flag, planes, tmp_path):
     CASES[name].build(tmp_path)
-    stacks = find_studies([tmp_path], SETTINGS.model_copy(update={flag: True})).studies[0].stacks
+    stacks = find_studies([tmp_path], replace(SETTINGS, **{flag: True})).studies[0].stacks
     assert sorted(len(stack.planes) for stack in stacks) == planes
     assert all(stack.notes for stack in stacks)
     for stack in stacks:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lfja_mri.config import IngestSettings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.ingest.candidates import Cast, best_of_each, with_agent_told, without_late_stir
 from lfja_mri.ingest.crosscheck import crosschecked

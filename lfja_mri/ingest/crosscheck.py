@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lfja_mri.config import IngestSettings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.geometry import apply
 from lfja_mri.ingest.cues import bright_path, fluid_is_bright

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lfja_mri.config import IngestSettings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.ingest.back import PIXEL_MM, back_of
 from lfja_mri.model import FloatArray, ImageArray, Plane
 

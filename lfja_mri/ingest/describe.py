@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lfja_mri.config import IngestSettings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.ingest.assign import Roles, assign_roles
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.ingest.study import Catalogue, Study

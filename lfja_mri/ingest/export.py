@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lfja_mri.config import IngestSettings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.geometry import lps_to_ras
 from lfja_mri.ingest.describe import Plain, describe
 from lfja_mri.ingest.stacks import Stack

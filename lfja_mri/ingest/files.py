@@ -15,7 +15,7 @@ from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from lfja_mri.config import IngestSettings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.model import Rejection
 

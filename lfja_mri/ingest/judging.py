@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lfja_mri.config import IngestSettings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.ingest.cues import Cues, cues_of, fat_is_dark, fluid_is_bright, middle_cues
 from lfja_mri.ingest.pixels import Pixels, plane_key, read_planes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lfja_mri.config import IngestSettings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import InputError, Reason
 from lfja_mri.geometry import lps_to_ras, nearest_plane
 from lfja_mri.ingest.cues import cues_of, fat_is_dark, fluid_is_bright

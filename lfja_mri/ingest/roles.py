@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lfja_mri.config import IngestSettings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.ingest.facts import SeriesFacts
 
 STIR_WORDS = re.compile(r"stir|tirm|(?<![a-z])ir(?![a-z])|turbo_?ir|fir_")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lfja_mri.config import IngestSettings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.geometry import unit
 from lfja_mri.ingest.headers import PlaneHeader

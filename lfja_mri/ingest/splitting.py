@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from lfja_mri.config import IngestSettings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.geometry import nearest_plane
 from lfja_mri.ingest.headers import PlaneHeader
 from lfja_mri.ingest.runs import SMALLEST_STACK, Run, coincide, is_even, tolerance_mm, usual_step

@@ -13,7 +13,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from lfja_mri.config import IngestSettings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.geometry import nearest_plane, unit
 from lfja_mri.ingest.headers import PlaneHeader

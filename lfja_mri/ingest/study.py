@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lfja_mri.config import IngestSettings
+from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import InputError
 from lfja_mri.ingest.assign import acquisition_of, assign_roles
 from lfja_mri.ingest.candidates import Cast
