@@ -89,6 +89,7 @@ class Reason(StrEnum):
     STUDY_FAILED = "study_failed"
     TIMED_OUT = "timed_out"
     WORKER_LOST = "worker_lost"
+    CANNOT_WRITE = "cannot_write"
 
 
 class LfjaError(Exception):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lfja_mri.batch.bounds import Bounds
 from lfja_mri.batch.cluster import run_on_cluster
 from lfja_mri.batch.workers import Failure
 from lfja_mri.errors import InputError, Reason, UsageError
@@ -22,11 +23,19 @@ HERE = Path(__file__).resolve().parent
 
 def slow_square(task: tuple[int, str]) -> int:
     number, folder = task
-    Path(folder, f"{os.getpid()}.pid").touch()
+    Path(folder, f"{os.getppid()}.pid").touch()  # the Dask worker; its own child runs this
     time.sleep(0.5)
     if number == 3:
         raise InputError("nothing usable", reason=Reason.LOCALISER)
     return number * number
+
+
+def hang_or_die(task: str) -> str:
+    if task == "hang":
+        time.sleep(60)
+    if task == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return task
 
 
 def free_port() -> int:
@@ -76,7 +85,7 @@ def test_a_killed_worker_costs_nothing(cluster, tmp_path):
     tasks = [(number, str(marks)) for number in range(10)]
     outcomes = {}
     killed = False
-    for index, outcome in run_on_cluster(slow_square, tasks, cluster, None):
+    for index, outcome in run_on_cluster(slow_square, tasks, cluster, Bounds()):
         outcomes[index] = outcome
         if not killed and len(list(marks.iterdir())) == 2:
             os.kill(int(min(marks.iterdir()).stem), signal.SIGKILL)
@@ -90,6 +99,16 @@ def test_a_killed_worker_costs_nothing(cluster, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
+def test_bounds_hold_on_a_cluster_too(cluster):
+    tasks = ["a", "hang", "die", "b", "c"]
+    outcomes = dict(run_on_cluster(hang_or_die, tasks, cluster, Bounds(timeout_s=8)))
+    assert {index: one for index, one in outcomes.items() if index not in {1, 2}} == {0: "a", 3: "b", 4: "c"}
+    assert outcomes[1].reason is Reason.TIMED_OUT
+    assert outcomes[2].reason is Reason.WORKER_LOST
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
 def test_an_address_where_nobody_answers_is_usage():
     with pytest.raises(UsageError, match="no Dask scheduler answers"):
-        list(run_on_cluster(slow_square, [(1, "")], f"tcp://127.0.0.1:{free_port()}", None))
+        list(run_on_cluster(slow_square, [(1, "")], f"tcp://127.0.0.1:{free_port()}", Bounds()))

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from lfja_mri.batch.bounds import Bounds
 from lfja_mri.batch.workers import Failure, WorkerPool, attempt
 from lfja_mri.errors import InputError, Reason
 
@@ -21,22 +22,26 @@ def work(task: str) -> str:
         os.kill(os.getpid(), signal.SIGKILL)
     if task == "hang":
         time.sleep(60)
+    if task == "swell":
+        return str(len(bytearray(600 << 20)))
     return task.upper()
 
 
 @pytest.mark.slow
 def test_each_bad_task_costs_itself_only():
-    tasks = ["a", "die", "b", "hang", "refuse", "c", "bug", "d"]
-    pool = WorkerPool(work, jobs=2, timeout_s=4)
+    tasks = ["a", "die", "b", "hang", "refuse", "c", "bug", "d", "swell", "e"]
+    pool = WorkerPool(work, jobs=2, bounds=Bounds(timeout_s=8, memory_mib=400))
     outcomes = dict(pool.run(tasks))
     assert sorted(outcomes) == list(range(len(tasks)))
-    assert [outcomes[i] for i in (0, 2, 5, 7)] == ["A", "B", "C", "D"]
-    assert [outcomes[i].reason for i in (1, 3, 4, 6)] == [
+    assert [outcomes[i] for i in (0, 2, 5, 7, 9)] == ["A", "B", "C", "D", "E"]
+    assert [outcomes[i].reason for i in (1, 3, 4, 6, 8)] == [
         Reason.WORKER_LOST,
         Reason.TIMED_OUT,
         Reason.LOCALISER,
         Reason.STUDY_FAILED,
+        Reason.WORKER_LOST,
     ]
+    assert "out of memory" in outcomes[8].detail
 
 
 def test_a_bug_is_named_without_quoting_the_input():

@@ -53,14 +53,13 @@ def regrade(
 @app.command()
 def verify(folder: Graded) -> None:
     """Hash an archive again and name every file that is not what its run.json says."""
-    from lfja_mri.batch.regrade import verify as hash_again
+    from lfja_mri.batch.record import not_as_recorded
 
-    wrong = hash_again(folder)
-    for study_key, names in wrong.items():
-        for name in names:
-            typer.echo(f"{study_key}/{name}")
+    wrong = not_as_recorded(folder)
+    for place in wrong:
+        typer.echo(place)
     if wrong:
-        raise CheckError(f"{sum(map(len, wrong.values()))} files are not what run.json says")
+        raise CheckError(f"{len(wrong)} files are not what run.json says")
     messages.print("every file is what run.json says")
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from lfja_mri.batch.workers import Failure, attempt
+from lfja_mri.batch.bounds import Bounds
+from lfja_mri.batch.workers import Failure
 from lfja_mri.errors import Reason, UsageError
+
+TRIES = 2
 
 
 def run_on_cluster(
-    function: Callable[[Any], Any], tasks: Sequence[Any], address: str, timeout_s: float | None
+    function: Callable[[Any], Any], tasks: Sequence[Any], address: str, bounds: Bounds
 ) -> Iterator[tuple[int, Any]]:
     """Yield (index, result or failure) from the workers of a Dask scheduler.
 
-    Workers must see the same paths as this process (a shared file system). A worker that dies has its tasks handed
-    to another; a task that keeps killing workers is given up and named.
+    Workers must see the same paths as this process (a shared file system). Each task runs in a process of its own
+    that its Dask worker starts, so that time, memory and threads are bounded as they are without a cluster. A worker
+    that dies has its task handed to another; a task that keeps killing workers is given up and named.
 
     Raises
     ------
@@ -25,14 +29,17 @@ def run_on_cluster(
     client = _connect(address)
     from distributed import as_completed
 
+    from lfja_mri.batch.child import in_child
+
     with client:
         futures = {
-            client.submit(attempt, function, task, pure=False, retries=1): index
+            client.submit(in_child, function, task, bounds, pure=False, retries=TRIES): index
             for index, task in enumerate(tasks)
         }
-        for future in as_completed(futures, timeout=timeout_s and timeout_s * len(tasks)):
+        for future in as_completed(futures):
             error = future.exception()
             yield futures[future], _lost(error) if error is not None else future.result()
+            future.release()
 
 
 def _connect(address: str) -> Any:

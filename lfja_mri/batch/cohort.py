@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lfja_mri.batch.folder import STUDIES
 from lfja_mri.batch.lock import locked
 from lfja_mri.batch.pairs import measure_pairs
+from lfja_mri.batch.record import seal
 from lfja_mri.batch.run import RunOptions, RunReport, run_studies
 from lfja_mri.change import (
     CHANGE_COLUMNS,
@@ -70,13 +71,15 @@ def run_cohort(
     if not studies:
         raise InputError(f"none of the {len(manifest.visits)} studies in {manifest_path.name} can be used")
     with locked(out):
-        run = run_studies(*_blinded(studies), out, road, options, progress, left_out)
+        dated = replace(options, baseline=manifest.order[0])
+        run = run_studies(*_blinded(studies), out, road, dated, progress, left_out)
         paired, unpaired = measure_pairs(
-            _by_visit(studies, run), manifest.order, road, settings, options.processes, progress
+            _by_visit(studies, run), manifest.order, road, settings, options, progress
         )
         changes = cohort_changes(run.rows, manifest.order, settings, paired)
         report = CohortReport(run, changes, manifest.order, (*left_out, *unpaired))
         _write(report, out, road, settings, options)
+        seal(out)
     return report
 
 

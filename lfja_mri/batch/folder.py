@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lfja_mri.errors import OutputError
+from lfja_mri.errors import OutputError, Reason
 
 RECORD_NAME = "run.json"
 STUDIES = "studies"
@@ -38,7 +38,9 @@ def write_study_folder(folder: Path, content: StudyFiles, request_digest: str) -
         The disk is full, the folder is gone or not writable; what was finished before stays.
     """
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(
+            exist_ok=True
+        )  # no parents: an output folder that is gone is not quietly made again
         partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
         try:
             _fill(partial, content, request_digest)
@@ -46,7 +48,31 @@ def write_study_folder(folder: Path, content: StudyFiles, request_digest: str) -
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
-        raise OutputError(f"cannot write into {folder.parent}: {error.strerror or error}") from error
+        raise OutputError(
+            f"cannot write into {folder.parent}: {error.strerror or error}; the finished part is intact, "
+            "the same command goes on from there",
+            reason=Reason.CANNOT_WRITE,
+        ) from error
+
+
+def clear_leftovers(studies: Path) -> None:
+    """Make the folder of studies and remove what a killed run left half-written; the caller holds the lock.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be made or written.
+    """
+    try:
+        studies.mkdir(exist_ok=True)
+        for pattern in (".partial-*", ".old-*"):
+            for leftover in (*studies.glob(pattern), *studies.parent.glob(pattern)):
+                if leftover.is_dir():
+                    shutil.rmtree(leftover)
+                else:
+                    leftover.unlink()
+    except OSError as error:
+        raise OutputError(f"cannot write into {studies}: {error.strerror}") from error
 
 
 def finished(folder: Path, request_digest: str) -> bool:

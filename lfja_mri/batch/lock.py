@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -43,8 +43,10 @@ def locked(folder: Path) -> Iterator[None]:
             f"cannot write into {folder}: {error.strerror}; the finished part is intact"
         ) from error
     finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+        with suppress(OSError):  # gone or not writable any more: that error has been told already
+            holder.unlink(missing_ok=True)
+        with suppress(OSError):
+            lock.release()
 
 
 def _named(holder: Path) -> str:

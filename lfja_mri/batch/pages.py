@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from lfja_mri import __version__
-from lfja_mri.batch.folder import RECORD_NAME, STUDIES
+from lfja_mri.batch.folder import STUDIES
+from lfja_mri.batch.record import recorded_failures, seal
 from lfja_mri.errors import InputError
 from lfja_mri.outputs import PAGE
 from lfja_mri.report import About, index_page
 from lfja_mri.results import GRADES_COLUMNS
 from lfja_mri.tables import read_csv, write_text
 
-TABLES = ("grades.csv", "change.csv", "summary.csv", "cohort.html")
+TABLES = ("grades.csv", "visits.csv", "change.csv", "summary.csv", "cohort.html")
 
 
 def write_index(archive: Path) -> Path:
@@ -37,15 +37,12 @@ def write_index(archive: Path) -> Path:
     )
     page = index_page(rows, about=about, links=links, failures=_failures(archive), further=further)
     write_text(archive / "index.html", page)
+    seal(archive, ("index.html",))
     return archive / "index.html"
 
 
 def _failures(archive: Path) -> list[tuple[str, str]]:
-    try:
-        record = json.loads((archive / RECORD_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
     return [
         (f"study {one['study_key']}", f"{one['reason']}: {one['detail']}")
-        for one in record.get("failures", [])
+        for one in recorded_failures(archive)
     ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lfja_mri.batch.workers import Failure, WorkerPool
+from lfja_mri.batch.run import RunOptions, hand_out
+from lfja_mri.batch.workers import Failure
 from lfja_mri.change import PairedRows
 from lfja_mri.change.common_frame import common_frame
 from lfja_mri.config import ChangeSettings
+from lfja_mri.events import tell
 from lfja_mri.ingest import Study
 from lfja_mri.model import Rejection
 from lfja_mri.outputs import scale_of
@@ -48,7 +50,7 @@ def measure_pairs(
     order: Sequence[str],
     road: Road,
     settings: ChangeSettings,
-    jobs: int,
+    options: RunOptions,
     progress: ReportProgress,
 ) -> tuple[dict[SubjectVisit, PairedRows], tuple[Rejection, ...]]:
     """Measure every later visit together with its first; a pair that fails is compared by its tables, and named.
@@ -58,12 +60,12 @@ def measure_pairs(
     Rows per (subject, later visit), and the pairs that failed.
     """
     tasks = list(_tasks(studies, order, road, settings))
-    pool: WorkerPool[PairTask, PairedRows] = WorkerPool(measure_pair, jobs=max(1, min(jobs, len(tasks))))
     paired: dict[SubjectVisit, PairedRows] = {}
     failed: list[Rejection] = []
-    for done, (index, outcome) in enumerate(pool.run(tasks), start=1):
+    for done, (index, outcome) in enumerate(hand_out(measure_pair, tasks, options), start=1):
         progress(done, len(tasks), "comparing")
         later = tasks[index].visits[1]
+        tell("pair", study_key=tasks[index].later.study_key, failed=isinstance(outcome, Failure), done=done)
         if isinstance(outcome, Failure):
             failed.append(
                 Rejection(f"pair {index + 1}", outcome.reason, f"compared by tables; {outcome.detail}")

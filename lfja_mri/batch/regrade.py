@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lfja_mri.batch.folder import STUDIES, damaged
+from lfja_mri.batch.folder import STUDIES
 from lfja_mri.batch.run import row_order
 from lfja_mri.errors import InputError
 from lfja_mri.grading import RuleTable, judge, measurements_from_json
@@ -71,11 +71,6 @@ def study_folders(archive: Path) -> list[Path]:
     if not folders:
         raise InputError(f"{archive} holds no graded studies; needed a folder that `lfja-mri grade` wrote")
     return folders
-
-
-def verify(archive: Path) -> dict[str, tuple[str, ...]]:
-    """Hash every file again; return the names that are not what `run.json` says, by study."""
-    return {folder.name: names for folder in study_folders(archive) if (names := damaged(folder))}
 
 
 def _regraded_rows(folder: Path, rules: RuleTable) -> Iterator[tuple[dict[str, str], dict[str, str]]]:

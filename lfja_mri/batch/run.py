@@ -8,34 +8,31 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lfja_mri import __version__
-from lfja_mri.batch.folder import (
-    RECORD_NAME,
-    STUDIES,
-    file_digest,
-    finished,
-    read_record,
-    to_json,
-    write_study_folder,
-)
+from lfja_mri.batch.bounds import MEMORY_MIB, Bounds
+from lfja_mri.batch.dates import VISITS_COLUMNS, visit_rows
+from lfja_mri.batch.folder import STUDIES, clear_leftovers, read_record
 from lfja_mri.batch.lock import locked
 from lfja_mri.batch.pages import write_index
+from lfja_mri.batch.record import write_run_record
+from lfja_mri.batch.tasks import Done, Task, perform, task_of
 from lfja_mri.batch.workers import Failure, WorkerPool, attempt
-from lfja_mri.config import digest
-from lfja_mri.errors import ExitCode, InputError, Reason
-from lfja_mri.ingest import Study, content_digest, find_studies, subject_key
+from lfja_mri.errors import ExitCode, InputError, OutputError, Reason
+from lfja_mri.events import tell
+from lfja_mri.ingest import Study, find_studies, subject_key
 from lfja_mri.model import STANDARD_LEVELS, JointResult, Level, NotGraded, Rejection, Side, StudyResult
-from lfja_mri.outputs import Extras, scale_of, study_content
-from lfja_mri.pipeline import Road, grade_study
+from lfja_mri.outputs import Extras, scale_of
+from lfja_mri.pipeline import Road
 from lfja_mri.progress import ReportProgress, silent
 from lfja_mri.report.marks import JointKey, ReaderMark, read_marks, with_marks
 from lfja_mri.results import GRADES_COLUMNS, Visit, grade_rows
-from lfja_mri.tables import Cell, read_csv, to_csv, write_bytes, write_text
+from lfja_mri.tables import Cell, read_csv, to_csv, write_text
 
 
 @dataclass(frozen=True)
@@ -49,24 +46,20 @@ class RunOptions:
     salt: bytes | None = None
     scheduler: str | None = None
     overrides: Path | None = None
+    memory_mib: int | None = MEMORY_MIB
+    keep_dates: bool = False
+    baseline: str | None = None
+
+    @property
+    def bounds(self) -> Bounds:
+        """What one worker may use; one thread each, since there is a worker for every core."""
+        return Bounds(self.timeout_s, self.memory_mib)
 
     @property
     def processes(self) -> int:
         """Number of worker processes: all cores by default, cores minus n where negative."""
         cores = os.cpu_count() or 1
         return cores if self.jobs is None else max(1, self.jobs if self.jobs > 0 else cores + self.jobs)
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """One study to grade into its folder."""
-
-    study: Study
-    visit: Visit
-    folder: Path
-    road: Road
-    request_digest: str
-    extras: Extras
 
 
 @dataclass(frozen=True)
@@ -91,8 +84,10 @@ class RunReport:
 
     def rows_by_study(self) -> dict[str, list[Mapping[str, str]]]:
         """Return the rows of `grades.csv` by study."""
-        keys = dict.fromkeys(row["study_key"] for row in self.rows)
-        return {key: [row for row in self.rows if row["study_key"] == key] for key in keys}
+        grouped: dict[str, list[Mapping[str, str]]] = {}
+        for row in self.rows:
+            grouped.setdefault(row["study_key"], []).append(row)
+        return grouped
 
     def exit_code(self, *, strict: bool) -> ExitCode:
         """Return the code that scripts read."""
@@ -144,18 +139,34 @@ def run_studies(
     progress: ReportProgress = silent,
     rejections: Sequence[Rejection] = (),
 ) -> RunReport:
-    """Grade studies whose visits are known, and gather the tables; the caller holds the lock of `out`."""
-    tasks = [_task(study, visits[study.study_key], out, road, options) for study in studies]
-    waiting = [task for task in tasks if options.force or not finished(task.folder, task.request_digest)]
-    skipped = tuple(sorted(task.study.study_key for task in tasks if task not in waiting))
-    failures = tuple(sorted(_work(waiting, options, progress), key=lambda failure: failure.study_key))
-    lost = {failure.study_key for failure in failures}
-    done = tuple(sorted(task.study.study_key for task in tasks if task.study.study_key not in lost))
-    rows = gather(
-        out, tasks, failures, road, {} if options.overrides is None else read_marks(options.overrides)
+    """Grade studies whose visits are known, and gather the tables; the caller holds the lock of `out`.
+
+    Raises
+    ------
+    OutputError
+        A result cannot be written: the run ends at once, what is finished stays.
+    """
+    clear_leftovers(out / STUDIES)
+    for rejection in rejections:
+        tell("left_out", where=rejection.where, reason=rejection.reason.value, detail=rejection.detail)
+    tasks = [
+        task_of(study, visits[study.study_key], out, road, options.extras, force=options.force)
+        for study in studies
+    ]
+    outcomes = dict(_work(tasks, options, progress))
+    failures = tuple(
+        StudyFailure(key, outcome.reason, outcome.detail)
+        for key, outcome in sorted(outcomes.items())
+        if isinstance(outcome, Failure)
     )
+    done = tuple(key for key, outcome in sorted(outcomes.items()) if isinstance(outcome, Done))
+    skipped = tuple(k for k in done if isinstance(one := outcomes[k], Done) and not one.fresh)
+    marks = {} if options.overrides is None else read_marks(options.overrides)
+    rows = gather(out, tasks, failures, road, marks)
+    when = visit_rows(studies, visits, options.baseline, keep_dates=options.keep_dates)
+    write_text(out / "visits.csv", to_csv(VISITS_COLUMNS, when))
     report = RunReport(out, done, skipped, failures, tuple(rejections), tuple(rows))
-    write_bytes(out / RECORD_NAME, to_json(_run_record(report, road)))
+    write_run_record(out, _run_record(report, road))
     if options.extras.pages:
         write_index(out)
     return report
@@ -172,7 +183,6 @@ def _run_record(report: RunReport, road: Road) -> dict[str, Any]:
         "rejections": [
             {"where": r.where, "reason": r.reason.value, "detail": r.detail} for r in report.rejections
         ],
-        "outputs": {"grades.csv": file_digest(report.out / "grades.csv")},
         "peak_memory_mib": _peak_memory_mib(),
     }
 
@@ -182,48 +192,49 @@ def _peak_memory_mib() -> int:
     return max(resource.getrusage(kind).ru_maxrss for kind in kinds) // 1024
 
 
-def _task(study: Study, visit: Visit, out: Path, road: Road, options: RunOptions) -> Task:
-    request = {
-        "input": content_digest(study.sources),
-        "settings": digest(road.settings),
-        "rules": road.rules.digest,
-        "items": digest(road.items),
-        "lowest_level": road.lowest_level,
-        "masks": road.masks and road.masks.digest,
-        "visit": [visit.subject, visit.visit],
-        "extras": asdict(options.extras),
-        "tool_version": __version__,
-    }
-    return Task(study, visit, out / STUDIES / study.study_key, road, digest(request), options.extras)
-
-
-def perform(task: Task) -> str:
-    """Grade one study and write its folder: what a worker does."""
-    result = grade_study(task.study, task.road)
-    content = study_content(result, task.visit, task.road, task.extras)
-    write_study_folder(task.folder, content, task.request_digest)
-    return task.study.study_key
-
-
-def _work(tasks: Sequence[Task], options: RunOptions, progress: ReportProgress) -> Iterator[StudyFailure]:
+def _work(
+    tasks: Sequence[Task], options: RunOptions, progress: ReportProgress
+) -> Iterator[tuple[str, Done | Failure]]:
+    start_s = time.monotonic()
+    tell("run_started", studies=len(tasks))
     progress(0, len(tasks), "grading")
-    for done, (index, outcome) in enumerate(_outcomes(tasks, options), start=1):
+    outcomes = hand_out(perform, tasks, options, alone=len(tasks) == 1)
+    for done, (index, outcome) in enumerate(outcomes, start=1):
         key = tasks[index].study.study_key
-        failed = isinstance(outcome, Failure)
-        progress(done, len(tasks), f"study {key} {'failed' if failed else 'graded'}")
-        if isinstance(outcome, Failure):
-            yield StudyFailure(key, outcome.reason, outcome.detail)
+        word, facts = _told(outcome)
+        progress(done, len(tasks), f"study {key} {word}")
+        elapsed_s = round(time.monotonic() - start_s, 2)
+        tell("study", study_key=key, status=word, done=done, of=len(tasks), elapsed_s=elapsed_s, **facts)
+        if isinstance(outcome, Failure) and outcome.reason is Reason.CANNOT_WRITE:
+            raise OutputError(outcome.detail, reason=outcome.reason)
+        yield key, outcome
+    tell("studies_done", studies=len(tasks), elapsed_s=round(time.monotonic() - start_s, 2))
 
 
-def _outcomes(tasks: Sequence[Task], options: RunOptions) -> Iterable[tuple[int, str | Failure]]:
+def _told(outcome: Done | Failure) -> tuple[str, dict[str, str]]:
+    if isinstance(outcome, Failure):
+        return "failed", {"reason": outcome.reason.value, "detail": outcome.detail}
+    return ("graded" if outcome.fresh else "finished before"), {}
+
+
+def hand_out(
+    function: Callable[[Any], Any], tasks: Sequence[Any], options: RunOptions, *, alone: bool = False
+) -> Iterable[tuple[int, Any]]:
+    """Yield (index, result or failure) from this process, from workers here, or from a cluster.
+
+    Parameters
+    ----------
+    alone
+        The task is all there is to do: then it may use this process and all its threads.
+    """
     if options.scheduler is not None:
         from lfja_mri.batch.cluster import run_on_cluster
 
-        return run_on_cluster(perform, tasks, options.scheduler, options.timeout_s)
-    if len(tasks) == 1 and options.timeout_s is None:
-        return ((0, attempt(perform, task)) for task in tasks)
-    pool: WorkerPool[Task, str] = WorkerPool(
-        perform, jobs=min(options.processes, max(1, len(tasks))), timeout_s=options.timeout_s
+        return run_on_cluster(function, tasks, options.scheduler, options.bounds)
+    if alone and options.timeout_s is None:
+        return ((0, attempt(function, task)) for task in tasks)
+    pool: WorkerPool[Any, Any] = WorkerPool(
+        function, jobs=max(1, min(options.processes, len(tasks))), bounds=options.bounds
     )
     return pool.run(tasks)
 
@@ -240,9 +251,20 @@ def gather(
     rows: list[Mapping[str, Cell]] = []
     for task in tasks:
         failure = lost.get(task.study.study_key)
-        rows += _failed_rows(task, failure, road) if failure else read_csv(task.folder / "grades.csv")
+        rows += _failed_rows(task, failure, road) if failure else _own_rows(task)
     write_text(out / "grades.csv", to_csv(GRADES_COLUMNS, with_marks(sorted(rows, key=row_order), marks)))
     return read_csv(out / "grades.csv")
+
+
+def _own_rows(task: Task) -> list[dict[str, str]]:
+    try:
+        return read_csv(task.folder / "grades.csv")
+    except InputError:
+        raise OutputError(
+            f"study {task.study.study_key} was finished, but its folder is gone or cannot be read any more; "
+            "the same command goes on with what is there",
+            reason=Reason.CANNOT_WRITE,
+        ) from None
 
 
 def row_order(row: Mapping[str, Cell]) -> tuple[str, str, str, int, int]:

@@ -3,7 +3,7 @@
 from lfja_mri.ingest.assign import Roles, assign_roles
 from lfja_mri.ingest.describe import describe
 from lfja_mri.ingest.export import export, write_nifti
-from lfja_mri.ingest.identity import content_digest, subject_key
+from lfja_mri.ingest.identity import content_digest, study_date, subject_key
 from lfja_mri.ingest.nifti import images_of_nifti
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.ingest.study import Catalogue, Study, find_studies, read_stack, read_study
@@ -21,6 +21,7 @@ __all__ = [
     "images_of_nifti",
     "read_stack",
     "read_study",
+    "study_date",
     "subject_key",
     "write_nifti",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable
+from datetime import date
 from typing import BinaryIO
 
 from lfja_mri.ingest.files import Source, open_each
@@ -42,12 +43,24 @@ def subject_key(study_key: str, sources: Iterable[Source], salt: bytes | None) -
     salt
         Secret key under which the visits of one person get the same hash.
     """
-    number = _patient_number(sources) if salt is not None else ""
+    number = _first_said(sources, "PatientID") if salt is not None else ""
     key, text = (salt, number) if salt is not None and number else (b"study", study_key)
     return "s-" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:HASH_LENGTH]
 
 
-def _patient_number(sources: Iterable[Source]) -> str:
+def study_date(sources: Iterable[Source]) -> date | None:
+    """Return the day of a study, None where no header tells."""
+    held = tuple(sources)
+    for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate"):
+        text = _first_said(held[:1], keyword)
+        try:
+            return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+        except ValueError:
+            continue
+    return None
+
+
+def _first_said(sources: Iterable[Source], keyword: str) -> str:
     from lfja_mri.ingest.dataset import PYDICOM_ERRORS, quiet_reading, read_dataset
 
     for _, stream in open_each(sources):
@@ -55,10 +68,9 @@ def _patient_number(sources: Iterable[Source]) -> str:
             continue
         try:
             with quiet_reading():
-                header = read_dataset(stream, tags=["PatientID"])
-                number = str(header.get("PatientID", "")).strip()
+                said = str(read_dataset(stream, tags=[keyword]).get(keyword, "")).strip()
         except PYDICOM_ERRORS:
             continue
-        if number:
-            return number
+        if said:
+            return said
     return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -199,7 +200,7 @@ def segment(volume: Volume, *, threads: int, closest_planes_mm: float) -> Segmen
     volume
         Any array order; the axis nearest to left-right is taken as the slice axis.
     threads
-        Threads the network may use.
+        Threads the network may use; fewer where the environment says so (`OMP_NUM_THREADS`), as in a worker.
     closest_planes_mm
         Planes closer together than this are thinned out.
 
@@ -207,7 +208,7 @@ def segment(volume: Volume, *, threads: int, closest_planes_mm: float) -> Segmen
     -------
     Probabilities on the canonical grid.
     """
-    weights = load_weights(threads)
+    weights = load_weights(min(threads, _threads_allowed(threads)))
     turned = sagittal_order(volume)
     grid = canonical_grid(turned, weights.grid_mm, weights.multiple)
     planes = chosen_planes(turned, closest_planes_mm)
@@ -220,6 +221,12 @@ def segment(volume: Volume, *, threads: int, closest_planes_mm: float) -> Segmen
     affine[:3, 3] += planes[0] * affine[:3, 2]
     affine[:3, 2] *= planes[1] - planes[0] if len(planes) > 1 else 1
     return Segmentation(np.concatenate(parts, axis=1), affine, weights.classes)
+
+
+def _threads_allowed(otherwise: int) -> int:
+    """Read the bound that numerical libraries keep too; the network's runtime does not read it by itself."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(said)) if said.isdecimal() else otherwise
 
 
 def _probabilities(weights: Weights, slices: ImageArray) -> ImageArray:
