@@ -1,12 +1,32 @@
 """The Typer app: words in, tables and exit codes out. No medicine is decided here.
 
-Heavy imports stay inside the commands, so that `--help` is quick.
+Heavy imports stay inside the commands, so that `--help` is quick; the app itself is loaded when it is asked for.
 """
 
-from lfja_mri.app.root import app, main  # isort: skip
-from lfja_mri.app import studies, changes, archives, exports, tools  # isort: skip - the order of --help
-from lfja_mri.app import manual  # isort: skip
+from __future__ import annotations
 
-manual.attach(app)
+import sys
+from typing import Any
 
-__all__ = ["app", "archives", "changes", "exports", "main", "manual", "studies", "tools"]
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command line."""
+    from lfja_mri.app.door import last_door
+
+    with last_door():
+        from lfja_mri.app.plain import inspected
+
+        if not inspected(sys.argv[1:]):
+            from lfja_mri.app.commands import app as whole
+
+            whole()
+
+
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(name)
+    from lfja_mri.app.commands import app as whole
+
+    return whole

@@ -1,15 +1,14 @@
-"""The root command, and the one place that turns errors into a line of text and an exit code."""
+"""The root command, which turns the errors of the product into a line of text and an exit code."""
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from lfja_mri import __version__
 from lfja_mri.app.display import messages
-from lfja_mri.errors import ExitCode, LfjaError, place_of
+from lfja_mri.errors import LfjaError
 
 NOTICE = "Research software, not a medical device."
 
@@ -60,14 +59,3 @@ def _root(
     ] = False,
 ) -> None:
     del version
-
-
-def main() -> None:
-    """Run the app; an error nobody expected is one line and exit code 1, never a traceback with patient data."""
-    try:
-        app()
-    except Exception as error:  # noqa: BLE001 - the last door
-        messages.print(
-            f"[bold red]bug:[/] {type(error).__name__} in {place_of(error)}; please report it with `lfja-mri info`"
-        )
-        sys.exit(int(ExitCode.BUG))
