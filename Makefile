@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format evaluate bench sample golden docs fuzz train clean
+.PHONY: help setup demo test test-all check format evaluate bench sample golden docs wheel-test floor-test judges fuzz train clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,12 +47,23 @@ bench: $(STAMP) ## Print speed and memory.
 sample: $(STAMP) ## Make sample_data again, byte for byte.
 	$(BIN)/python -m benchmarks.make_sample
 
-golden: $(STAMP) ## Rewrite the CSVs that sample_data must give; read the diff before committing.
+golden: $(STAMP) ## Rewrite the CSVs that sample_data must give, and the docs' rule table; read the diff before committing.
 	$(BIN)/python -m benchmarks.make_golden
+	$(BIN)/python -m benchmarks.make_docs
 
 docs: $(STAMP) ## Build the documentation; a warning is an error.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group docs
 	$(BIN)/mkdocs build --quiet
+
+wheel-test: $(STAMP) ## Install sdist and wheel into an empty environment; run the tests from outside the source tree.
+	$(BIN)/python -m benchmarks.packages wheel
+
+floor-test: $(STAMP) ## The same with every dependency at its lowest promised version.
+	$(BIN)/python -m benchmarks.packages floor
+
+judges: $(STAMP) ## Print what dciodvfy, dicom-validator, dcmqi and highdicom say of the DICOM objects.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group judges
+	$(BIN)/python -m benchmarks.judge_dicom
 
 fuzz: $(STAMP) ## Throw damaged files at ingestion for a minute.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz

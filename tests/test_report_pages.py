@@ -112,7 +112,7 @@ def test_series_used_and_left_out_are_listed():
     html = study_html()
     assert "sagittal STIR" in html
     assert "three planes 20 mm apart" in html
-    assert "too few slices" in html
+    assert "fewer planes than a volume needs" in html
 
 
 def test_words_from_outside_cannot_become_markup():

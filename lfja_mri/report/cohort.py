@@ -123,7 +123,11 @@ def cohort_page(
     links
         Study key to the study's page, relative to this one.
     """
-    lines = sorted(study_lines(grade_rows, links or {}), key=lambda line: line.subject)
+    order = [row["visit"] for row in summary_rows]
+    lines = sorted(
+        study_lines(grade_rows, links or {}),
+        key=lambda line: (line.subject, order.index(line.visit) if line.visit in order else len(order)),
+    )
     counts = Counter(verdict_of(row) for row in change_rows)
     return render.render(
         "cohort.html.j2",
@@ -140,11 +144,24 @@ def cohort_page(
         ),
         lines=lines,
         places=_places(grade_rows),
-        summary=summary_rows,
-        columns=list(summary_rows[0]) if summary_rows else [],
+        visits=order,
+        summary=summary_lines(summary_rows),
         moved=[row for row in change_rows if verdict_of(row) in {"improved", "worsened"}],
         plots=[(caption, views.data_uri(content)) for caption, content in (plots or {}).items()],
     )
+
+
+def summary_lines(summary_rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
+    """Return `summary.csv` turned for reading: a line per figure, a cell per visit, intervals beside their means."""
+    columns = list(summary_rows[0]) if summary_rows else []
+    shown = [name for name in columns if name != "visit" and not name.endswith(("_low", "_high"))]
+    return [(render.words(name), [_summary_cell(row, name) for row in summary_rows]) for name in shown]
+
+
+def _summary_cell(row: Row, name: str) -> str:
+    low, high = row.get(f"{name}_low", ""), row.get(f"{name}_high", "")
+    value = row[name].replace(";", ", ")
+    return f"{value} ({low} to {high})" if low and high else value
 
 
 def _places(grade_rows: Sequence[Row]) -> list[tuple[str, str]]:

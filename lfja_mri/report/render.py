@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lfja_mri.model import Graded, Outcome
-from lfja_mri.report import palette
+from lfja_mri.report import glossary, palette
 
 Row = Mapping[str, str]
 
@@ -63,6 +63,18 @@ def series_words(role: object) -> str:
     return " ".join(_CONTRASTS.get(part, part) for part in str(role).split("_"))
 
 
+_UNITS = {"_mm3": " (mm\u00b3)", "_mm": " (mm)"}
+
+
+def measure_words(column: object) -> str:
+    """Return a measure's column as words with its unit: `effusion_width_mm` becomes `effusion width (mm)`."""
+    name = str(column)
+    for ending, unit in _UNITS.items():
+        if name.endswith(ending):
+            return words(name.removesuffix(ending)) + unit
+    return words(name)
+
+
 def grade_class(grade: Outcome | str) -> str:
     """Return the style of a grade, given as an outcome or as a table's cell."""
     if isinstance(grade, str):
@@ -90,5 +102,8 @@ def _environment() -> Environment:
         "interval": palette.interval,
         "words": words,
         "series": series_words,
+        "measure": measure_words,
+        "meaning": glossary.flag_words,
+        "because": glossary.reason_words,
     }
     return environment

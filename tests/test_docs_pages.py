@@ -1,0 +1,99 @@
+"""Pages of the docs that repeat what the code says do so word for word; snippets in them run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+
+import fake_results as fake
+import pytest
+from conftest import ROOT
+
+from lfja_mri.errors import Reason
+from lfja_mri.grading import load_rules, rules_in_words
+from lfja_mri.report import glossary
+from lfja_mri.results import GRADES_COLUMNS
+from lfja_mri.tables import to_csv, write_text
+
+DOCS = ROOT / "docs"
+
+
+def text_of(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def test_the_rule_page_is_the_rule_table():
+    assert rules_in_words(load_rules()) in text_of("rules.md"), "run `make golden`"
+
+
+def test_the_code_page_is_the_glossary():
+    assert text_of("codes.md") == glossary.codes_page(), "run `make golden`"
+
+
+def test_every_reason_has_words():
+    missing = [reason.value for reason in Reason if reason.value not in glossary.REASON_WORDS]
+    assert not missing, "add words to lfja_mri/report/glossary.py, then run `make golden`"
+
+
+def test_every_flag_of_the_sample_case_has_words():
+    for name in ("grades", "change"):
+        rows = fake.read_rows(ROOT / "sample_data" / "golden" / f"{name}.csv")
+        flags = {flag for row in rows for flag in row["flags"].split(";") if flag}
+        assert flags <= set(glossary.FLAG_WORDS)
+
+
+def test_the_citation_file_and_the_citing_page_name_the_same_version_and_sources():
+    from lfja_mri import __version__
+
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    page = text_of("cite.md")
+    assert f"version: {__version__}" in citation
+    assert f"version {__version__}" in page
+    for doi in re.findall(r"doi: (\S+)", citation):
+        assert doi in page
+
+
+def test_every_page_is_in_the_navigation():
+    listed = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in DOCS.glob("*.md"):
+        assert page.name in listed, page.name
+
+
+SNIPPET = re.compile(r"^```(python|r)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SNIPPETS = [
+    (page.stem, language, code)
+    for page in sorted(DOCS.glob("*.md"))
+    for language, code in SNIPPET.findall(page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """What the snippets read: grades.csv of two visits, change.csv and grades.parquet in `out`."""
+    rows = fake.grade_table(fake.study_result(), "S01", "baseline")
+    rows += fake.grade_table(fake.follow_up(), "S01", "12 months")
+    write_text(tmp_path / "out" / "grades.csv", to_csv(GRADES_COLUMNS, rows))
+    change = fake.change_table()
+    write_text(tmp_path / "out" / "change.csv", to_csv(list(change[0]), change))
+    parquet = pytest.importorskip("lfja_mri.parquet")
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    parquet.write_beside([tmp_path / "out" / "grades.csv"])
+    return tmp_path
+
+
+@pytest.mark.parametrize(("page", "language", "code"), SNIPPETS, ids=[f"{p}-{k}" for p, k, _ in SNIPPETS])
+def test_snippets_run_on_real_tables(tables, page, language, code):
+    if language == "r" and shutil.which("Rscript") is None:
+        pytest.skip("no Rscript on this machine (apt-get install r-base-core)")
+    if language == "python":
+        pytest.importorskip("pandas", reason="pandas is not installed")
+    command = [sys.executable, "-c", code] if language == "python" else ["Rscript", "-e", code]
+    done = subprocess.run(command, cwd=tables, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, f"{page}: {done.stderr}"
+    assert done.stdout.strip(), f"{page}: the snippet shows nothing"
+
+
+def test_there_are_snippets_for_both_languages():
+    assert {language for _, language, _ in SNIPPETS} == {"python", "r"}
