@@ -47,6 +47,8 @@ def test_examples_use_commands_and_options_that_exist(name):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_says_what_it_does(name):
     for parameter in COMMANDS[name].params:
+        if parameter.param_type_name == "argument":
+            continue
         assert parameter.help, parameter.name
         assert "()" not in parameter.help.replace("(s)", "")
         assert "[" not in parameter.help.replace("[default", ""), "square brackets vanish as markup"
