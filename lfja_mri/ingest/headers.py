@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from lfja_mri.errors import Reason
@@ -214,12 +215,18 @@ def _orientation(places: tuple[Any, ...]) -> tuple[float, float, float, float, f
     value = numbers_of(first_value(places, "ImageOrientationPatient"), 6)
     if value is None:
         raise HeaderError(Reason.MISSING_ORIENTATION, "no ImageOrientationPatient")
+    if not _is_rigid(value):
+        raise HeaderError(Reason.INVALID_GEOMETRY, "orientation vectors that are not unit and perpendicular")
+    return (value[0], value[1], value[2], value[3], value[4], value[5])
+
+
+@lru_cache(maxsize=256)
+def _is_rigid(value: tuple[float, ...]) -> bool:
+    """Return whether two direction vectors are of unit length and at a right angle."""
     row, column = value[:3], value[3:]
     lengths = math.hypot(*row), math.hypot(*column)
     across = sum(first * second for first, second in zip(row, column, strict=True))
-    if max(abs(length - 1) for length in lengths) > 1e-3 or abs(across) > 1e-3:
-        raise HeaderError(Reason.INVALID_GEOMETRY, "orientation vectors that are not unit and perpendicular")
-    return (value[0], value[1], value[2], value[3], value[4], value[5])
+    return max(abs(length - 1) for length in lengths) <= 1e-3 and abs(across) <= 1e-3
 
 
 def _acquisition(places: tuple[Any, ...], facts: SeriesFacts) -> tuple[float, ...]:

@@ -76,11 +76,9 @@ def is_even(run: Run, settings: IngestSettings) -> bool:
 
 def usual_step(steps: FloatArray, settings: IngestSettings) -> float:
     """Return the step that most steps agree with; the smallest of equals."""
-    support = [
-        (int(np.sum(np.abs(steps - step) <= tolerance_mm(float(step), settings))), -float(step))
-        for step in steps
-    ]
-    return -max(support)[1]
+    slack = np.maximum(settings.position_tolerance_mm, settings.position_tolerance_fraction * np.abs(steps))
+    support = np.sum(np.abs(steps[:, None] - steps) <= slack, axis=0)
+    return float(np.min(steps[support == np.max(support)]))
 
 
 def even_affine(run: Run, settings: IngestSettings) -> FloatArray:

@@ -144,9 +144,14 @@ def _walk(data: bytes) -> tuple[Raw, int | None]:
 
 
 def _walk_meta(data: bytes, found: Raw) -> int:
-    place = PREAMBLE_BYTES + 4
+    place, end, unpack = PREAMBLE_BYTES + 4, len(data) - 12, EXPLICIT_HEAD.unpack_from
     while data[place : place + 2] == b"\x02\x00":
-        tag, start, length = _element(data, place, explicit=True)
+        if place > end:
+            raise _ShortError
+        group, element, kind, length = unpack(data, place)
+        tag, start = group << 16 | element, place + 8
+        if kind not in SHORT_VRS:
+            tag, start, length = _element(data, place, explicit=True)
         if length == UNKNOWN_LENGTH or start + length > len(data):
             raise _OddError
         found[tag] = data[start : start + length]
@@ -227,13 +232,13 @@ def _item(data: bytes, place: int) -> tuple[int, int, int]:
 def _decoded(raw: Raw) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for tag, value in raw.items():
-        if tag in NUMBER_TAGS:
-            if len(value) == 2:
-                fields[NUMBER_TAGS[tag]] = struct.unpack("<H", value)[0]
-        elif tag in TEXT_TAGS:
+        word = TEXT_TAGS.get(tag)
+        if word is not None:
             text = _value(value)
             if text:
-                fields[TEXT_TAGS[tag]] = text
+                fields[word] = text
+        elif tag in NUMBER_TAGS and len(value) == 2:
+            fields[NUMBER_TAGS[tag]] = struct.unpack("<H", value)[0]
     return fields
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,32 +42,67 @@ class Stored:
     intercept: float
 
 
+LAYOUT_WORDS = (
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PhotometricInterpretation"),
+    *("TransferSyntaxUID", "Rows", "Columns"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What the files of a series share: of plain pixels the bytes of a frame, of others None."""
+
+    frame_bytes: int | None
+    bits_allocated: int
+    bits_stored: int
+    signed: bool
+    inverted: bool
+
+
 def stored_of(record: Record, frame: int | None, places: tuple[Any, ...]) -> Stored:
     """Read the layout of one plane; a slope of zero or none at all counts as one."""
-    fields = record.fields
-    allocated = integer_of(fields.get("BitsAllocated")) or 16
-    bits = integer_of(fields.get("BitsStored")) or allocated
-    slope = number_of(first_value(places, "RescaleSlope"))
+    layout = _layout(tuple(map(record.fields.get, LAYOUT_WORDS)))
+    start = None
+    if layout.frame_bytes is not None and record.pixel_start is not None:
+        start = record.pixel_start + (frame or 0) * layout.frame_bytes
     return Stored(
-        start=_start(record, fields, frame, allocated, bits),
-        bits_allocated=allocated,
-        bits_stored=bits,
-        signed=integer_of(fields.get("PixelRepresentation")) == 1,
-        inverted=text_of(fields.get("PhotometricInterpretation")) == "MONOCHROME1",
-        slope=slope or 1.0,
+        start=start,
+        bits_allocated=layout.bits_allocated,
+        bits_stored=layout.bits_stored,
+        signed=layout.signed,
+        inverted=layout.inverted,
+        slope=number_of(first_value(places, "RescaleSlope")) or 1.0,
         intercept=number_of(first_value(places, "RescaleIntercept")) or 0.0,
     )
 
 
-def _start(
-    record: Record, fields: Mapping[str, Any], frame: int | None, allocated: int, bits: int
-) -> int | None:
-    plain = text_of(fields.get("TransferSyntaxUID")) in {IMPLICIT, EXPLICIT}
-    usual = allocated in {8, 16} and integer_of(fields.get("HighBit")) in {None, bits - 1}
-    if not plain or not usual or record.pixel_start is None or not 0 < bits <= allocated:
-        return None
-    pixels = (integer_of(fields.get("Rows")) or 0) * (integer_of(fields.get("Columns")) or 0)
-    return record.pixel_start + (frame or 0) * pixels * allocated // 8
+def _layout(values: tuple[Any, ...]) -> _Layout:
+    try:
+        return _remembered(values)
+    except TypeError:
+        # a garbled element may hold a list, which cannot be looked up
+        return _read_layout(values)
+
+
+@lru_cache(maxsize=256)
+def _remembered(values: tuple[Any, ...]) -> _Layout:
+    return _read_layout(values)
+
+
+def _read_layout(values: tuple[Any, ...]) -> _Layout:
+    fields = dict(zip(LAYOUT_WORDS, values, strict=True))
+    allocated = integer_of(fields["BitsAllocated"]) or 16
+    bits = integer_of(fields["BitsStored"]) or allocated
+    plain = text_of(fields["TransferSyntaxUID"]) in {IMPLICIT, EXPLICIT}
+    usual = allocated in {8, 16} and integer_of(fields["HighBit"]) in {None, bits - 1}
+    pixels = (integer_of(fields["Rows"]) or 0) * (integer_of(fields["Columns"]) or 0)
+    return _Layout(
+        frame_bytes=pixels * allocated // 8 if plain and usual and 0 < bits <= allocated else None,
+        bits_allocated=allocated,
+        bits_stored=bits,
+        signed=integer_of(fields["PixelRepresentation"]) == 1,
+        inverted=text_of(fields["PhotometricInterpretation"]) == "MONOCHROME1",
+    )
 
 
 def plain_numbers(content: bytes, stored: Stored, rows: int, columns: int) -> StoredArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 PARSE_ERRORS = (
@@ -25,11 +25,10 @@ PARSE_ERRORS = (
 )
 
 
-def first_value(places: Iterable[Any], *keywords: str) -> Any:
+def first_value(places: tuple[Any, ...], *keywords: str) -> Any:
     """Return the first value that is present, keyword by keyword and place by place."""
-    held = tuple(places)
     for keyword in keywords:
-        for place in held:
+        for place in places:
             value = value_of(place, keyword)
             if value is not None and value != "":
                 return value
@@ -82,8 +81,18 @@ def integer_of(value: Any) -> int | None:
 
 def numbers_of(value: Any, count: int) -> tuple[float, ...] | None:
     """Return so many finite numbers, or None."""
+    return _remembered_numbers(value, count) if isinstance(value, tuple) else _numbers(value, count)
+
+
+def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
     try:
         numbers = tuple(float(part) for part in value)
     except (TypeError, ValueError):
         return None
     return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
+
+
+@lru_cache(maxsize=1024)
+def _remembered_numbers(value: tuple[Any, ...], count: int) -> tuple[float, ...] | None:
+    """Read numbers as text once: spacing and orientation repeat from file to file."""
+    return _numbers(value, count)
