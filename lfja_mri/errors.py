@@ -53,6 +53,8 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     UNSAFE_ARCHIVE_MEMBER = "unsafe_archive_member"
     UNREADABLE_ARCHIVE = "unreadable_archive"
+    OUTSIDE_FOLDER = "outside_folder"
+    NOT_A_PLAIN_FILE = "not_a_plain_file"
     UNSUPPORTED_PLANE = "unsupported_plane"
     UNKNOWN_CONTRAST = "unknown_contrast"
     STIR_AFTER_CONTRAST = "stir_after_contrast"

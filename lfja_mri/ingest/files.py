@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import lzma
-import os
 import struct
 import tarfile
 import zipfile
@@ -17,6 +16,7 @@ from typing import BinaryIO
 
 from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
+from lfja_mri.ingest.walk import Refusal, files_below
 from lfja_mri.model import Rejection
 
 BYTES_PER_MIB = 1024 * 1024
@@ -90,9 +90,13 @@ def find_sources(inputs: Sequence[Path], settings: IngestSettings) -> Found:
     files themselves are read.
     """
     named = {given.resolve() for given in inputs}
-    paths = sorted({path for given in inputs for path in _files_below(given)})
+    below = {path: refusal for given in inputs for path, refusal in files_below(given)}
     entries = sorted(
-        (entry for path in paths for entry in _open(path, settings, named=path in named)),
+        (
+            entry
+            for path, refusal in below.items()
+            for entry in _open(path, settings, refusal, named=path in named)
+        ),
         key=attrgetter("order"),
     )
     sources, rejections = [], []
@@ -179,20 +183,10 @@ def _read_tar(path: Path, wanted: frozenset[str]) -> Iterator[tuple[str, bytes]]
         return
 
 
-def _files_below(given: Path) -> Iterator[Path]:
-    root = given.resolve()
-    if root.is_file() and root.name.upper() == "DICOMDIR":
-        root = root.parent
-    if not root.is_dir():
-        if root.exists():
-            yield root
-        return
-    for folder, _, names in os.walk(root):
-        yield from (Path(folder, name) for name in names)
-
-
-def _open(path: Path, settings: IngestSettings, *, named: bool) -> list[_Entry]:
+def _open(path: Path, settings: IngestSettings, refusal: Refusal | None, *, named: bool) -> list[_Entry]:
     """Look into an archive; inside folders only those called so, since opening every file twice takes time."""
+    if refusal is not None:
+        return [_Entry(path, refusal=refusal)]
     kind = _archive_kind(path) if named or path.suffix.lower() in ARCHIVE_SUFFIXES else None
     if kind is None:
         return [_Entry(path)]
