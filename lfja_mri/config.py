@@ -33,6 +33,26 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class MeasureByPart(Settings):
+    """Mean and standard deviation of one measure of a disc, by the part that it plays in the column."""
+
+    lumbar: tuple[float, float]
+    lumbosacral: tuple[float, float]
+    sacral: tuple[float, float]
+    weight: float
+
+
+class NumberingSettings(Settings):
+    """Which disc lies on S1: the weights of the evidence."""
+
+    first_sacral_weight: float
+    no_sacrum_in_view: float
+    strongest_series: float
+    temperature: float
+    likeness: float
+    measures: dict[str, MeasureByPart]
+
+
 class LevelsSettings(Settings):
     """How the lumbar levels are found and named."""
 
@@ -49,14 +69,10 @@ class LevelsSettings(Settings):
     same_disc_span_mm: float
     pitch_mm: tuple[float, float]
     usual_pitch_mm: tuple[float, float]
+    course_deg: tuple[float, float]
     gap_slack: float
     last_segment_mm: float
     default_disc_mm: tuple[float, float, float]
-    first_sacral_weight: float
-    tilt_weight: float
-    lumbosacral_slope_deg: tuple[float, float]
-    numbering_temperature: float
-    least_sacrum_share: float
     assumed_confidence: float
     uncertain_below: float
     remnant_share: float
@@ -75,6 +91,7 @@ class LevelsSettings(Settings):
     series_agree_mm: float
     disc_depth_mm: tuple[float, float]
     external_mask_confidence: float
+    numbering: NumberingSettings
 
 
 class JointPrior(Settings):

@@ -31,7 +31,7 @@ SCHEMES = [scheme for scheme in MaskScheme if scheme is not MaskScheme.AUTO]
 
 def label_array(scheme: MaskScheme) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Label map (columns, rows, planes) of the drawn spine, its affine to LPS, and the five disc centres."""
-    field, centres = fake_spine.spine(discs=5)
+    field, centres = fake_spine.spine(discs=5, straight=True)
     kinds = np.argmax(field.shares, axis=0)
     table = TABLES[scheme]
     out = np.zeros(kinds.shape, np.int16)
@@ -66,7 +66,7 @@ def write(folder: Path, scheme: MaskScheme) -> tuple[Path, np.ndarray]:
 
 def parts(*, swapped: bool = False) -> np.ndarray:
     """SPINEPS' second mask: canal, and one articular process on each side."""
-    field, _ = fake_spine.spine(discs=5)
+    field, _ = fake_spine.spine(discs=5, straight=True)
     out = np.where(np.argmax(field.shares, axis=0) == 4, 61, 0).astype(np.int16)
     left, right = (46, 45) if swapped else (45, 46)
     out[12:14, 100:110, 120:130], out[1:3, 100:110, 120:130] = left, right
@@ -153,7 +153,7 @@ def test_unreadable_file_is_an_error_of_ours(tmp_path: Path) -> None:
 
 def test_tissues_are_carried_onto_an_image(tmp_path: Path) -> None:
     path, _ = write(tmp_path, MaskScheme.TOTALSPINESEG)
-    field, _ = fake_spine.spine(discs=5)
+    field, _ = fake_spine.spine(discs=5, straight=True)
     volume = Volume(np.zeros(fake_spine.SHAPE, np.float32), field.voxel_to_lps, 4.0)
     image = Image("s1k1", volume, Role(Plane.SAGITTAL, Contrast.T2))
     labels = levels_from_masks(path, MaskScheme.AUTO, SETTINGS, [image]).tissues[0].labels_zyx

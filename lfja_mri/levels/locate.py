@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lfja_mri.config import LevelsSettings
 from lfja_mri.errors import GeometryError, LevelsError, Reason
 from lfja_mri.geometry import apply
 from lfja_mri.levels.candidates import Candidate
+from lfja_mri.levels.consensus import Decision, decide, read_chain
 from lfja_mri.levels.frames import (
     DiscFrame,
     between_end_plates,
@@ -18,7 +17,6 @@ from lfja_mri.levels.frames import (
     with_lateral_extent,
 )
 from lfja_mri.levels.network import Segmentation, read_bone, read_share, segment
-from lfja_mri.levels.numbering import Naming, name_discs
 from lfja_mri.levels.sequence import Chain, find_chain
 from lfja_mri.model import (
     Disc,
@@ -41,15 +39,6 @@ TISSUE_OF_CLASS = {
     "s1": SpineTissue.SACRUM,
     "s2": SpineTissue.SACRUM,
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """What one image says."""
-
-    image: Image
-    chain: Chain
-    naming: Naming
 
 
 def locate(images: StudyImages, settings: LevelsSettings, *, lowest_level: Level | None = None) -> LevelMap:
@@ -87,12 +76,12 @@ def locate(images: StudyImages, settings: LevelsSettings, *, lowest_level: Level
         tissues.append(tissue_labels(image, field))
         chain = find_chain(field, settings)
         if chain is not None:
-            readings.append(Reading(image, chain, name_discs(chain, settings, lowest_level)))
+            readings.append(read_chain(image, chain, settings))
     if not readings:
         raise LevelsError(
             f"no row of lumbar discs found in {len(sagittal)} sagittal series", reason=Reason.LEVELS_NOT_FOUND
         )
-    return level_map(readings, tuple(tissues), settings)
+    return level_map(decide(readings, settings, lowest_level), tuple(tissues), settings)
 
 
 def _segmented(image: Image, settings: LevelsSettings) -> Segmentation | None:
@@ -102,51 +91,16 @@ def _segmented(image: Image, settings: LevelsSettings) -> Segmentation | None:
         return None
 
 
-def level_map(
-    readings: list[Reading], tissues: tuple[TissueLabels, ...], settings: LevelsSettings
-) -> LevelMap:
-    """Build the map from the surest reading; the others confirm it or cast doubt."""
-    lead, *others = sorted(readings, key=precedence)
-    frames = frames_of(lead.chain, settings)
-    agreement = [agrees(lead, frames, other, settings) for other in others]
-    certainty = combined(lead.naming.certainty, agreement)
+def level_map(decision: Decision, tissues: tuple[TissueLabels, ...], settings: LevelsSettings) -> LevelMap:
+    """Build the map from the series that leads."""
+    chain, naming = decision.lead.chain, decision.naming
+    frames = frames_of(chain, settings)
     discs = tuple(
-        make_disc(lead.chain.discs[k], frames[k], level, certainty)
-        for k, level in enumerate(lead.naming.levels)
+        make_disc(chain.discs[k], frames[k], level, naming.certainty)
+        for k, level in enumerate(naming.levels)
         if level is not None
     )
-    flags = (*lead.naming.flags, *(("series_disagree",) if False in agreement else ()))
-    return LevelMap(discs, lead.chain.canal.points_lps_mm, lead.naming.basis, flags, tissues)
-
-
-def precedence(reading: Reading) -> tuple[float, bool, float]:
-    """Sort key: sure names first, to the nearest tenth; then bright fluid, which shows the canal best; then clear discs."""
-    sure = round(reading.naming.certainty, 1)
-    fluid = reading.image.role.contrast.is_fluid_sensitive
-    return -sure, not fluid, -sum(disc.score for disc in reading.chain.discs)
-
-
-def agrees(
-    lead: Reading, frames: tuple[DiscFrame, ...], other: Reading, settings: LevelsSettings
-) -> bool | None:
-    """Tell whether another series names the same discs; None where it is not sure enough to count."""
-    if other.naming.certainty < settings.uncertain_below or not other.naming.seen_sacrum:
-        return None
-    here = {level: frames[k] for k, level in enumerate(lead.naming.levels) if level is not None}
-    there = {level: other.chain.discs[k] for k, level in enumerate(other.naming.levels) if level is not None}
-    away = [
-        float(np.linalg.norm((here[level].centre_lps_mm - there[level].centre_lps_mm)[1:]))
-        for level in here
-        if level in there
-    ]
-    return bool(away and np.median(away) < settings.series_agree_mm)
-
-
-def combined(certainty: float, agreement: list[bool | None]) -> float:
-    """Certainty of the names after the other series have spoken: halved doubt for one that agrees, half for a contradiction."""
-    if False in agreement:
-        return 0.5 * certainty
-    return 1.0 - (1.0 - certainty) * 0.5 ** min(agreement.count(True), 2)
+    return LevelMap(discs, chain.canal.points_lps_mm, naming.basis, naming.flags, tissues)
 
 
 def make_disc(candidate: Candidate, frame: DiscFrame, level: Level, certainty: float) -> Disc:

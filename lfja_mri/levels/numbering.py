@@ -1,4 +1,9 @@
-"""Names for the discs of a chain: which of them lies on S1, how sure that is, and what looks transitional."""
+"""Names for the discs of a chain: which of them lies on S1, how sure that is, and what looks transitional.
+
+Each hypothesis says of one disc that it is L5-S1 (or of none). Every disc and the segment below it then has a part to
+play - lumbar, lumbosacral or sacral - and is asked how well it plays it: the network's own classes of the segment, and
+the measures of `shape.py` against what they are in each part. A hypothesis scores the sum.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lfja_mri.config import LevelsSettings
+from lfja_mri.config import LevelsSettings, MeasureByPart, NumberingSettings
 from lfja_mri.levels.candidates import Candidate
 from lfja_mri.levels.sequence import Chain
+from lfja_mri.levels.shape import MEASURES
 from lfja_mri.model import (
     LEVELS_WITH_L6,
     LEVELS_WITHOUT_L5,
@@ -18,6 +24,7 @@ from lfja_mri.model import (
     NumberingBasis,
 )
 
+LUMBAR, LUMBOSACRAL, SACRAL = range(3)
 BODY, S1, S2 = range(3)
 FLOOR = 0.02
 NAMES_BY_LOWEST = {
@@ -49,69 +56,110 @@ class Naming:
     seen_sacrum: bool = True
 
 
-def sacral_scores(chain: Chain, settings: LevelsSettings) -> FloatArray:
-    """Log evidence, for each disc, that it is the one on S1.
+def network_evidence(chain: Chain, settings: NumberingSettings) -> FloatArray:
+    """Log evidence of the network's classes for each segment's part, shape (discs, 3).
 
-    Every segment votes: bone above the disc must be vertebral body, the segment below it S1, those below S2. A segment
-    outside the image votes for nothing. The tilt of the disc and the shape of the step across it add a little.
+    A segment outside the image says nothing.
     """
     total = np.maximum(chain.segments.sum(axis=1), 0.3)
-    weight = chain.inside
-    body = weight * np.log(np.clip(chain.segments[:, BODY] / total, FLOOR, 1.0))
-    sacrum = weight * np.log(np.clip(chain.segments[:, [S1, S2]].sum(axis=1) / total, FLOOR, 1.0))
+    sacral = chain.segments[:, [S1, S2]].sum(axis=1)
     s1, s2 = chain.segments[:, S1] + FLOOR, chain.segments[:, S2] + FLOOR
-    first = weight * np.log(s1 / (s1 + s2))
-    count = len(chain.discs)
-    scores = np.array(
-        [body[:k].sum() + sacrum[k:].sum() + settings.first_sacral_weight * first[k] for k in range(count)]
-    )
-    return np.asarray(
-        scores + settings.tilt_weight * np.array([tilt_evidence(chain, k, settings) for k in range(count)])
-    )
+    as_body = np.log(np.clip(chain.segments[:, BODY] / total, FLOOR, 1.0))
+    as_sacrum = np.log(np.clip(sacral / total, FLOOR, 1.0))
+    as_s1 = as_sacrum + settings.first_sacral_weight * np.log(s1 / (s1 + s2))
+    return np.asarray(chain.inside[:, None] * np.stack([as_body, as_s1, as_sacrum], axis=1))
 
 
-def tilt_evidence(chain: Chain, k: int, settings: LevelsSettings) -> float:
-    """Log evidence from the bend of the column at a disc: the sacrum turns back below L5-S1."""
-    if k == 0:
-        return 0.0
-    above = chain.discs[k].centre_lps_mm - chain.discs[k - 1].centre_lps_mm
-    slope_deg = float(np.degrees(np.arctan2(above[1], -above[2])))
-    expected, spread = settings.lumbosacral_slope_deg
-    return -0.5 * ((slope_deg - expected) / spread) ** 2
+def measured_evidence(chain: Chain, name: str, expected: MeasureByPart) -> FloatArray:
+    """Weighted log evidence of one measure for each disc's part, shape (discs, 3); 0 where it cannot be taken."""
+    rows = []
+    for k in range(len(chain.discs)):
+        value = MEASURES[name](chain, k)
+        parts = (expected.lumbar, expected.lumbosacral, expected.sacral)
+        rows.append([0.0 if value is None else log_density(value, *part) for part in parts])
+    return expected.weight * np.array(rows)
 
 
-def certainty_of(scores: FloatArray, settings: LevelsSettings) -> float:
-    """Share of the best score among all after the calibrated softening."""
-    power = np.exp((scores - scores.max()) / settings.numbering_temperature)
-    return float(power.max() / power.sum())
+def log_density(value: float, mean: float, deviation: float, furthest: float = 3.0) -> float:
+    """Logarithm of a normal density, but for a constant; no value counts as further off than `furthest` deviations."""
+    away = min(abs(value - mean) / deviation, furthest)
+    return float(-0.5 * away**2 - np.log(deviation))
+
+
+def hypothesis_scores(chain: Chain, settings: NumberingSettings) -> FloatArray:
+    """Log evidence that each disc is the one on S1, and last that none is; shape (discs + 1,).
+
+    Discs further than two below the supposed L5-S1 count only where they look sacral: false discs in the pelvis say
+    nothing against it.
+    """
+    table = network_evidence(chain, settings)
+    for name in MEASURES:
+        table = table + measured_evidence(chain, name, settings.measures[name])
+    gain = table - table[:, [LUMBAR]]
+    scores = [
+        gain[k, LUMBOSACRAL]
+        + gain[k + 1 : k + 3, SACRAL].sum()
+        + np.maximum(gain[k + 3 :, SACRAL], 0.0).sum()
+        for k in range(len(gain))
+    ]
+    return np.array([*scores, settings.no_sacrum_in_view])
+
+
+def shares_of(scores: FloatArray, temperature: float) -> FloatArray:
+    """Share of the evidence that each hypothesis has, after the calibrated softening."""
+    power = np.exp((scores - scores.max()) / temperature)
+    return np.asarray(power / power.sum())
 
 
 def name_discs(chain: Chain, settings: LevelsSettings, lowest_level: Level | None = None) -> Naming:
-    """Name the discs of a chain upwards from the sacrum.
+    """Name the discs of one chain by itself, upwards from the sacrum.
 
     Parameters
     ----------
     lowest_level
         Override: what the disc on the sacrum is to be called (`L5-S1`, `L6-S1` or `L4-S1`).
     """
-    scores = sacral_scores(chain, settings)
-    sacral = int(np.argmax(scores))
-    certainty = certainty_of(scores, settings)
-    seen = sacrum_seen(chain, sacral, settings)
+    shares = shares_of(hypothesis_scores(chain, settings.numbering), settings.numbering.temperature)
+    best = int(np.argmax(shares))
+    chosen = best if best < len(chain.discs) else None
+    seen = chosen is not None and sacrum_in_view(chain, chosen)
+    return name_chain(chain, chosen, float(shares[best]), settings, lowest_level, seen=seen)
+
+
+def sacrum_in_view(chain: Chain, k: int) -> bool:
+    """Tell whether the image shows what lies below a disc."""
+    return bool(chain.inside[k] > 0.5)
+
+
+def name_chain(
+    chain: Chain,
+    chosen: int | None,
+    certainty: float,
+    settings: LevelsSettings,
+    lowest_level: Level | None,
+    *,
+    seen: bool,
+) -> Naming:
+    """Lay the names over a chain once it is decided which disc is L5-S1.
+
+    Parameters
+    ----------
+    chosen
+        Index of that disc; None where no disc looks like it, and the lowest is taken for want of a better.
+    seen
+        Whether the sacrum itself is in view; else the names are assumed.
+    """
+    count = len(chain.discs)
+    sacral = count - 1 if chosen is None else chosen
     names = NAMES_BY_LOWEST.get(lowest_level or Level.L5_S1, STANDARD_LEVELS)
-    if not seen:
-        sacral, certainty = len(chain.discs) - 1, min(certainty, settings.assumed_confidence)
     basis = NumberingBasis.SACRUM if seen else NumberingBasis.ASSUMED
     if lowest_level is not None:
         basis = NumberingBasis.OVERRIDE
-    flags = transitional_flags(chain, sacral, certainty, settings) if seen else ("sacrum_not_in_view",)
-    return Naming(spread_names(names, sacral, len(chain.discs)), sacral, certainty, basis, flags, seen)
-
-
-def sacrum_seen(chain: Chain, sacral: int, settings: LevelsSettings) -> bool:
-    """Tell whether the segment below the chosen disc is in view and looks like sacrum at all."""
-    sacrum = float(chain.segments[sacral, [S1, S2]].sum())
-    return bool(chain.inside[sacral] > 0.5 and sacrum > settings.least_sacrum_share)
+    if seen:
+        flags = transitional_flags(chain, sacral, certainty, settings)
+    else:
+        certainty, flags = min(certainty, settings.assumed_confidence), ("sacrum_not_in_view",)
+    return Naming(spread_names(names, sacral, count), sacral, certainty, basis, flags, seen)
 
 
 def spread_names(names: tuple[Level, ...], sacral: int, count: int) -> tuple[Level | None, ...]:

@@ -72,6 +72,7 @@ def best_chain(found: list[Candidate], settings: LevelsSettings) -> list[Candida
     for k in range(len(found)):
         for j in range(k):
             cost = spacing_cost(distance_mm(found[j], found[k]), settings)
+            cost += course_cost(found[j], found[k], settings)
             total = best[j] + worth[k] - cost
             if total > best[k]:
                 best[k], before[k] = total, j
@@ -94,6 +95,14 @@ def spacing_cost(step_mm: float, settings: LevelsSettings) -> float:
         return 2.0 * (low - step_mm) / low + 0.5
     skipped = max(0.0, np.ceil(step_mm / high) - 1)
     return float(0.35 * skipped)
+
+
+def course_cost(upper: Candidate, lower: Candidate, settings: LevelsSettings) -> float:
+    """Prohibitive for a step to the front or back such as no column takes: false discs in front of the sacrum."""
+    low, high = settings.course_deg
+    step = lower.centre_lps_mm - upper.centre_lps_mm
+    slope_deg = float(np.degrees(np.arctan2(step[1], -step[2])))
+    return 0.0 if low <= slope_deg <= high else 2.0
 
 
 def fill_gaps(
