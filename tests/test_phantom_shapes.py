@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from lfja_mri.model import Side
-from lfja_mri.phantom.bones import joint_coordinates, joint_point
+from lfja_mri.phantom.column import LUMBAR_COUNT, rotation
+from lfja_mri.phantom.facet import joint_coordinates, joint_point
 from lfja_mri.phantom.joints import PERIMETER_RADIUS_MM, perimeter_distance, perimeter_position
-from lfja_mri.phantom.person import LUMBAR_COUNT, Posture, draw_person, rotation
+from lfja_mri.phantom.person import draw_person
 from lfja_mri.phantom.recipe import base_numbers
 from lfja_mri.phantom.shapes import capsule, ellipsoid, rounded_box
+from lfja_mri.phantom.skeleton import Posture
 from lfja_mri.phantom.tissue import Frame, Lattice, Tissue
 
 
@@ -76,6 +78,31 @@ def test_joints_lie_where_the_sources_say():
     assert 23 < widths[:, 0].mean() < 31
     assert 35 < widths[:, 4].mean() < 44
     assert np.all(np.diff(widths.mean(axis=0)) > 0)
+
+
+def slope_deg(disc) -> float:
+    """How far a disc leans forward."""
+    return float(np.degrees(np.arctan2(-disc.frame.axes[2][1], disc.frame.axes[2][2])))
+
+
+@pytest.mark.parametrize("variant", sorted(LUMBAR_COUNT))
+def test_the_sacrum_is_no_lumbar_spine(variant):
+    slopes, tapers, remnants = [], [], []
+    for seed in range(20):
+        spine = person(seed, variant=variant).spine
+        last = spine.lumbosacral
+        lumbosacral, first, second = spine.discs[last : last + 3]
+        assert [v.name for v in spine.vertebrae if v.sacral] == ["S1", "S2", "S3", "S4", "S5"]
+        slopes.append(slope_deg(lumbosacral) + 0.5 * lumbosacral.wedge_deg)
+        tapers.append(first.half_depth_mm / lumbosacral.half_depth_mm)
+        remnants.append(first.half_depth_mm * first.remnant_share / lumbosacral.half_depth_mm)
+        assert slope_deg(first) > slope_deg(lumbosacral) + 3
+        assert slope_deg(spine.discs[-1]) < slope_deg(second) - 10  # it bends forward again
+        assert first.height_mm < 0.75 * lumbosacral.height_mm + 2
+        assert np.all(np.diff(spine.canal_points_mm[:, 2]) < 0)
+    assert 32 < np.mean(slopes) < 52
+    assert max(tapers) < 0.75
+    assert max(remnants) < 0.72
 
 
 @pytest.mark.parametrize(("variant", "count"), sorted(LUMBAR_COUNT.items()))

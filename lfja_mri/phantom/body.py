@@ -12,8 +12,9 @@ from scipy import ndimage
 from scipy.interpolate import PchipInterpolator
 
 from lfja_mri.model import BoolArray, ImageArray, LabelArray
-from lfja_mri.phantom.bones import spinolaminar_point
-from lfja_mri.phantom.person import Person, stream
+from lfja_mri.phantom.chance import stream
+from lfja_mri.phantom.person import Person
+from lfja_mri.phantom.processes import spinolaminar_point
 from lfja_mri.phantom.tissue import Lattice, Tissue
 
 TILE = 64
@@ -48,16 +49,15 @@ def build_curves(person: Person) -> Curves:
     widths = np.array([disc.half_width_mm for disc in spine.discs])
     tips = np.array(
         [
-            v.frame.to_lps(
-                spinolaminar_point(v) - np.array([8.0 if v.sacral else v.spinous_length_mm, 0, 4.0])
-            )
+            v.frame.to_lps(spinolaminar_point(v) - np.array([v.spinous_length_mm, 0, 4.0]))
             for v in spine.vertebrae
         ]
     )
     tip_order = np.argsort(tips[:, 2])
     lumbar = [disc.frame.origin[2] for disc in spine.discs if disc.level is not None]
-    skin = np.poly1d(np.polyfit(tips[:, 2], tips[:, 1], 2))
-    lift = float(np.max(tips[:, 1] - skin(tips[:, 2])))
+    shown = tips[: spine.lumbosacral + 2]  # to S2: further down the seat hides the sacrum
+    skin = np.poly1d(np.polyfit(shown[:, 2], shown[:, 1], 2))
+    lift = float(np.max(shown[:, 1] - skin(shown[:, 2])))
     return Curves(
         canal_x=PchipInterpolator(z, spine.canal_points_mm[order, 0]),
         canal_y=PchipInterpolator(z, spine.canal_points_mm[order, 1]),
@@ -65,7 +65,7 @@ def build_curves(person: Person) -> Curves:
         half_width=PchipInterpolator(centres[centre_order, 2], widths[centre_order]),
         tip_y=PchipInterpolator(tips[tip_order, 2], tips[tip_order, 1]),
         skin_y=skin + lift + 3.0,
-        z_range=(float(z[0]) - 40.0, float(z[-1]) + 15.0),
+        z_range=(float(z[0]) - 2.0, float(z[-1]) + 15.0),
         lumbar_z=(min(lumbar), max(lumbar)),
     )
 

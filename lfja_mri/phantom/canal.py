@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from lfja_mri.model import FloatArray, Side
+from lfja_mri.model import FloatArray, ImageArray, Side
 from lfja_mri.phantom.body import Curves
-from lfja_mri.phantom.bones import joint_point, mask_of, pedicle_ends
-from lfja_mri.phantom.person import JointShape, Person, Spine, VertebraShape, stream
+from lfja_mri.phantom.chance import stream
+from lfja_mri.phantom.facet import joint_point
+from lfja_mri.phantom.person import Person
+from lfja_mri.phantom.processes import pedicle_ends
 from lfja_mri.phantom.shapes import capsule, ellipsoid, rounded_box
-from lfja_mri.phantom.tissue import Frame, Lattice, Local, Part, Tissue, Window, is_one_of
+from lfja_mri.phantom.skeleton import JointShape, Spine, VertebraShape
+from lfja_mri.phantom.tissue import Frame, Lattice, Local, Part, Tissue, Window, is_one_of, mask_of
 
 BONES = (Tissue.CORTEX, Tissue.MARROW, Tissue.SACRAL_MARROW)
 DISCS = (Tissue.NUCLEUS, Tissue.ANNULUS)
@@ -17,6 +20,7 @@ ROOT_COUNT = 40
 ROOT_RADIUS_MM = 0.72
 CANAL_HALF_WIDTH_MM = 11.5
 FORAMEN_HALF_WIDTH_MM = 25.0
+SAC_TAPER_MM = 13.0
 STENOSIS_SHARE = 0.75  # of the sac's depth behind a wholly worn disc, less what wear up to 0.4 spares
 
 
@@ -44,13 +48,19 @@ def paint_sleeve(lattice: Lattice, person: Person, curves: Curves) -> None:
     if window is None:
         return
     side, back, _ = _relative(window, curves)
-    half = 0.5 * float(np.mean(person.spine.canal_depth_mm))
+    half = _half_depth(person.spine, window.axes_mm()[2])
     foramen = (np.abs(side) < FORAMEN_HALF_WIDTH_MM - 1) & (back > -half - 2) & (back < 2.5)
     window.put(foramen, Tissue.FAT, Part.FORAMEN)
     middle = np.hypot(side / CANAL_HALF_WIDTH_MM, (back - 1.5) / (half + 3.5)) < 1
     window.put(middle & (np.abs(side) < CANAL_HALF_WIDTH_MM), Tissue.FAT, Part.CANAL)
     for joint in person.spine.joints:
         _paint_flavum(lattice, person.spine, joint)
+
+
+def _half_depth(spine: Spine, z: ImageArray) -> ImageArray:
+    """Half depth (mm) of the bony canal at some heights."""
+    heights = spine.canal_points_mm[::-1, 2]
+    return np.asarray(np.interp(z, heights, 0.5 * spine.canal_depth_mm[::-1]), dtype=np.float32)
 
 
 def _paint_flavum(lattice: Lattice, spine: Spine, joint: JointShape) -> None:
@@ -76,7 +86,9 @@ def paint_canal(lattice: Lattice, person: Person, curves: Curves) -> None:
     _paint_sac(lattice, person, curves)
     rng = stream(person.seed, "foramina")
     for vertebra in person.spine.vertebrae:
-        _paint_basivertebral(lattice, vertebra, float(rng.uniform(0.5, 1.3)))
+        size = float(rng.uniform(0.5, 1.3))
+        if not vertebra.sacral:
+            _paint_basivertebral(lattice, vertebra, size)
         for side in Side:
             _paint_foramen(lattice, vertebra, side, rng)
             _paint_body_veins(lattice, vertebra, side, rng)
@@ -90,7 +102,7 @@ def _paint_sac(lattice: Lattice, person: Person, curves: Curves) -> None:
     heights, depths = _sac_depths(person)
     deep = np.interp(z, heights, depths)
     low = curves.lumbar_z[0]
-    deep = (deep * np.clip((z - low + 52) / 40, 0.02, 1)).astype(np.float32)
+    deep = (deep * np.clip((z - _sac_end(person)) / SAC_TAPER_MM, 0.0, 1) + 0.02).astype(np.float32)
     level = np.abs(np.sin(np.pi * (z - low) / 36.0)).astype(np.float32)
     wide = deep * np.float32(1.3) * (0.86 + 0.14 * level)
     back = back + np.float32(0.8)
@@ -102,6 +114,14 @@ def _paint_sac(lattice: Lattice, person: Person, curves: Curves) -> None:
     window.put(sac, Tissue.CSF, Part.CANAL)
     places = (np.float32(1) * side / wide, np.asarray(back / deep, dtype=np.float32), z)
     _paint_roots(window, person, curves, sac, places)
+
+
+def _sac_end(person: Person) -> float:
+    """Height (mm) of the sac's tip: behind the body of S2, some 12 mm up or down."""
+    spine, below = person.spine, person.spine.lumbosacral + 1
+    place = below + float(np.clip(stream(person.seed, "sac").normal(0.6, 0.35), 0.0, 1.3))
+    heights = spine.canal_points_mm[:, 2]
+    return float(np.interp(place, np.arange(len(heights)), heights))
 
 
 def _sac_depths(person: Person) -> tuple[FloatArray, FloatArray]:
@@ -122,7 +142,7 @@ def _paint_roots(window: Window, person: Person, curves: Curves, sac: np.ndarray
     planes, rows, columns = np.nonzero(sac)
     u, v, height = (np.broadcast_to(c, sac.shape)[planes, rows, columns] for c in local)
     top = curves.lumbar_z[1]
-    deep = 0.5 * float(np.mean(person.spine.canal_depth_mm)) * person.sac_share
+    deep = 0.5 * float(np.median(person.spine.canal_depth_mm)) * person.sac_share
     taken = np.zeros(len(planes), dtype=bool)
     for _ in range(ROOT_COUNT):
         angle, radius = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0.05, 0.85))

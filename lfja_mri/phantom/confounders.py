@@ -7,12 +7,16 @@ from itertools import pairwise
 import numpy as np
 
 from lfja_mri.model import FloatArray, ImageArray
-from lfja_mri.phantom.bones import endplate_height, joint_point, mask_of, spinolaminar_point
+from lfja_mri.phantom.chance import stream
+from lfja_mri.phantom.discs import endplate_height
+from lfja_mri.phantom.facet import joint_point
 from lfja_mri.phantom.joints import EDGE_MM
-from lfja_mri.phantom.person import DiscShape, JointShape, Person, VertebraShape, stream
+from lfja_mri.phantom.person import Person
+from lfja_mri.phantom.processes import spinolaminar_point
 from lfja_mri.phantom.recipe import ConfounderNumbers
 from lfja_mri.phantom.shapes import capsule, ellipsoid
-from lfja_mri.phantom.tissue import MARROWS, Frame, Lattice, Part, Tissue, Window, is_one_of
+from lfja_mri.phantom.skeleton import DiscShape, JointShape, VertebraShape
+from lfja_mri.phantom.tissue import MARROWS, Frame, Lattice, Part, Tissue, Window, is_one_of, mask_of
 
 WORLD = Frame(np.zeros(3), np.eye(3))
 VEIN_PIECES = 5

@@ -12,8 +12,8 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, RLELossless
 
 from lfja_mri.model import FloatArray, ImageArray
+from lfja_mri.phantom.chance import stream
 from lfja_mri.phantom.headers import SeriesHeader, series_header
-from lfja_mri.phantom.person import stream
 from lfja_mri.phantom.planning import SeriesPlan, StackPlan
 from lfja_mri.phantom.recipe import Headers
 from lfja_mri.phantom.study import BASELINE, SimulatedSeries, SimulatedStudy, uid

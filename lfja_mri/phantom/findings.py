@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lfja_mri.model import EXTENSION_TARGETS, Side
-from lfja_mri.phantom.person import stream
+from lfja_mri.phantom.chance import stream
 from lfja_mri.phantom.recipe import Recipe
 
 JointKey = tuple[str, Side]

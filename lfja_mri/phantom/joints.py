@@ -7,10 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from lfja_mri.model import FloatArray, ImageArray, Zone
-from lfja_mri.phantom.bones import half_gap_mm, joint_coordinates, joint_point, pedicle_ends
+from lfja_mri.phantom.chance import stream
+from lfja_mri.phantom.facet import half_gap_mm, joint_coordinates, joint_point
 from lfja_mri.phantom.findings import Finding, JointKey
-from lfja_mri.phantom.person import JointShape, Person, VertebraShape, stream
+from lfja_mri.phantom.person import Person
+from lfja_mri.phantom.processes import pedicle_ends
 from lfja_mri.phantom.shapes import capsule, ellipsoid
+from lfja_mri.phantom.skeleton import JointShape, VertebraShape
 from lfja_mri.phantom.tissue import (
     OEDEMA_HOSTS,
     Frame,

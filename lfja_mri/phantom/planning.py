@@ -9,7 +9,8 @@ import numpy as np
 
 from lfja_mri.geometry import apply, grid_affine
 from lfja_mri.model import FloatArray
-from lfja_mri.phantom.person import Person, stream
+from lfja_mri.phantom.chance import stream
+from lfja_mri.phantom.person import Person
 from lfja_mri.phantom.recipe import BaseNumbers, Quality, Range, Recipe
 from lfja_mri.phantom.signal import Sequence
 

@@ -93,6 +93,8 @@ class DiscNumbers(Settings):
     width_mm: FiveLevels
     size_sd_share: float
     tilt_deg: FiveLevels
+    wedge_deg: FiveLevels
+    wedge_sd_share: float
     lordosis_sd_share: float
     pitch_sd_deg: float
 
@@ -107,6 +109,26 @@ class VertebraNumbers(Settings):
     spinous_length_mm: FiveLevels
     transverse_reach_mm: FiveLevels
     cortex_mm: float
+
+
+class SacrumNumbers(Settings):
+    """The sacrum: bodies S1 to S5, and the remnants of discs below each of them."""
+
+    body_height_mm: FiveLevels
+    lower_depth_mm: FiveLevels
+    lower_width_mm: FiveLevels
+    tilt_step_deg: FiveLevels
+    wedge_sd_deg: float
+    kyphosis_sd_share: float
+    disc_height_mm: FiveLevels
+    disc_height_sd_share: float
+    remnant_share: FiveLevels
+    remnant_sd_share: float
+    bright_remnant: float
+    canal_depth_mm: FiveLevels
+    interpedicular_mm: FiveLevels
+    wing_reach_mm: FiveLevels
+    crest_mm: FiveLevels
 
 
 class CanalNumbers(Settings):
@@ -152,6 +174,7 @@ class AnatomyNumbers(Settings):
 
     disc: DiscNumbers
     vertebra: VertebraNumbers
+    sacrum: SacrumNumbers
     canal: CanalNumbers
     joint: JointNumbers
     habitus: HabitusNumbers

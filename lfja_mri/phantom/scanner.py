@@ -7,7 +7,8 @@ from scipy import ndimage
 
 from lfja_mri.model import FloatArray, ImageArray
 from lfja_mri.phantom.anatomy import TissueMap
-from lfja_mri.phantom.person import Person, stream
+from lfja_mri.phantom.chance import stream
+from lfja_mri.phantom.person import Person
 from lfja_mri.phantom.planning import SeriesPlan, StackPlan
 from lfja_mri.phantom.signal import SignalTables
 from lfja_mri.phantom.tissue import Lattice
@@ -27,7 +28,8 @@ def signal_volume(lattice: Lattice, grain: ImageArray, tables: SignalTables, pla
     fat = tables.fat[lattice.tissue_zyx] * _fat_left(lattice, plan)
     steps = round(plan.fat_shift_mm / lattice.step_mm)
     if steps:
-        fat = np.roll(fat, steps, axis=plan.fat_shift_axis)
+        count = fat.shape[plan.fat_shift_axis]
+        fat = np.take(fat, np.clip(np.arange(count) - steps, 0, None), axis=plan.fat_shift_axis)
     signal = tables.water[lattice.tissue_zyx] + fat
     signal *= 1 + np.clip(grain, -2.5, 2.5) * tables.texture[lattice.tissue_zyx]
     soaked = lattice.oedema_zyx > 0

@@ -12,6 +12,7 @@ from lfja_mri.phantom.tissue import Tissue
 
 HIGH_FIELD_T = 2.0
 OEDEMA_KEY = "oedema"
+SACRAL_FAT_SHARE = 0.04  # so much more fat than lumbar marrow
 SYNOVIAL_CYST = "joint_fluid"
 
 
@@ -75,7 +76,7 @@ def _fat_share(tissue: Tissue, marrow_fat_share: float) -> float:
     if tissue is Tissue.MARROW:
         return marrow_fat_share
     if tissue is Tissue.SACRAL_MARROW:
-        return min(marrow_fat_share + 0.12, 0.9)
+        return min(marrow_fat_share + SACRAL_FAT_SHARE, 0.9)
     return {Tissue.MUSCLE: 0.03, Tissue.FATTY_MUSCLE: 0.45, Tissue.SKIN: 0.1}.get(tissue, 0.0)
 
 

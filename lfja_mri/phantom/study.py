@@ -23,20 +23,15 @@ from lfja_mri.model import (
     Volume,
 )
 from lfja_mri.phantom.anatomy import Detail, build_tissue_map
+from lfja_mri.phantom.chance import stream
+from lfja_mri.phantom.column import LEVELS_BY_COUNT, LUMBAR_COUNT
 from lfja_mri.phantom.findings import JointKey, draw_arthropathy, draw_findings, draw_grades
-from lfja_mri.phantom.person import (
-    LEVELS_BY_COUNT,
-    LUMBAR_COUNT,
-    DiscShape,
-    Person,
-    Posture,
-    draw_person,
-    stream,
-)
+from lfja_mri.phantom.person import Person, draw_person
 from lfja_mri.phantom.planning import SeriesPlan, plan_series
 from lfja_mri.phantom.recipe import Recipe, base_numbers
 from lfja_mri.phantom.scanner import acquire
 from lfja_mri.phantom.signal import signal_tables
+from lfja_mri.phantom.skeleton import DiscShape, Posture
 from lfja_mri.phantom.truth import JointTruth
 
 ROOT_UID = "2.25"

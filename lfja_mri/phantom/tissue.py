@@ -207,3 +207,10 @@ def is_one_of(codes: LabelArray, members: tuple[IntEnum, ...]) -> BoolArray:
     table = np.zeros(256, dtype=bool)
     table[[int(member) for member in members]] = True
     return table[codes]
+
+
+def mask_of(window: Window, *tissues: Tissue) -> BoolArray:
+    """Return where a window holds one of some tissues."""
+    table = np.zeros(256, dtype=bool)
+    table[list(tissues)] = True
+    return np.asarray(table[window.tissue])

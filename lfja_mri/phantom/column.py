@@ -1,0 +1,234 @@
+"""The column: discs and vertebrae from T10 to the coccyx, placed one after the other.
+
+The sacrum is a part of the column with shapes of its own: a wedge-shaped S1 with a deep upper end-plate, remnants for
+discs, bodies that grow small quickly, and a back that bends forward again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lfja_mri.model import LEVELS_WITH_L6, LEVELS_WITHOUT_L5, STANDARD_LEVELS, FloatArray, Side
+from lfja_mri.phantom.articulations import JointDraw, draw_joints
+from lfja_mri.phantom.chance import stream
+from lfja_mri.phantom.recipe import AnatomyNumbers, FiveLevels
+from lfja_mri.phantom.skeleton import DiscShape, Posture, Spine, VertebraShape
+from lfja_mri.phantom.tissue import Frame
+
+UPPER_DISCS = ("T10-T11", "T11-T12", "T12-L1")
+UPPER_TILT_STEP_DEG = 5.0
+SACRAL_DISCS = ("S1-S2", "S2-S3", "S3-S4", "S4-S5", "S5-Co1")
+LARGEST_TILT_DEG = 72.0
+LEAST_HALF_HEIGHT_MM = 0.7  # of a disc at its back
+LUMBAR_COUNT = {"standard": 5, "l6": 6, "four_lumbar": 4, "sacralised": 5, "t12_without_ribs": 5}
+LEVELS_BY_COUNT = {4: LEVELS_WITHOUT_L5, 5: STANDARD_LEVELS, 6: LEVELS_WITH_L6}
+
+
+def rotation(pitch_deg: float, roll_deg: float, yaw_deg: float) -> FloatArray:
+    """Rotation about x (pitch), y (roll) and z (yaw), in that order."""
+    angles = np.radians([pitch_deg, roll_deg, yaw_deg])
+    (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
+    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return np.asarray(about_z @ about_y @ about_x, dtype=np.float64)
+
+
+class ColumnBuilder:
+    """Draws the numbers, then places discs, vertebrae and joints one after the other."""
+
+    def __init__(
+        self,
+        seed: int,
+        numbers: AnatomyNumbers,
+        posture: Posture,
+        lumbar_count: int,
+        scoliosis_deg: tuple[float, float],
+    ) -> None:
+        self.seed = seed
+        self.scoliosis_deg = scoliosis_deg
+        self.numbers = numbers
+        self.posture = posture
+        self.rng = stream(seed, "spine")
+        self.sacral_rng = stream(seed, "sacrum")
+        self.levels = tuple(level.value for level in LEVELS_BY_COUNT[lumbar_count])
+        self.names = (*UPPER_DISCS, *self.levels, *SACRAL_DISCS)
+        self.first_lumbar = len(UPPER_DISCS)
+        self.first_sacral = self.first_lumbar + len(self.levels)
+        self.size = float(self.rng.normal(1.0, numbers.disc.size_sd_share))
+        self.size = float(np.clip(self.size, 0.84, 1.18))
+
+    def spread(self, five: FiveLevels, sacral: FiveLevels | None = None) -> FloatArray:
+        """Spread five numbers over every disc (or vertebra); the ends continue unless the sacrum has its own five."""
+        lumbar = np.interp(np.linspace(0, 4, len(self.levels)), np.arange(5), five)
+        below = [lumbar[-1]] * len(SACRAL_DISCS) if sacral is None else list(sacral)
+        return np.array([*[lumbar[0]] * len(UPPER_DISCS), *lumbar, *below])
+
+    def build(self, arthropathy: Mapping[tuple[str, Side], float]) -> Spine:
+        """Place everything."""
+        discs = self._discs()
+        canal, sacrum = self.numbers.canal, self.numbers.sacrum
+        canal_depth = self.spread(canal.depth_mm, sacrum.canal_depth_mm) * np.sqrt(self.size)
+        change = self.rng.normal(0, canal.depth_sd_mm)
+        canal_depth *= 1 + change / canal.depth_mm[2]
+        vertebrae = self._vertebrae(discs, canal_depth)
+        draw = JointDraw(self.numbers.joint, self.spread, self.size, arthropathy, self.rng)
+        joints = draw_joints(draw, discs, canal_depth, range(1, self.first_sacral))
+        points = np.array(
+            [
+                disc.frame.to_lps(np.array([-disc.half_depth_mm - 0.5 * depth, 0, 0]))
+                for disc, depth in zip(discs, canal_depth, strict=True)
+            ]
+        )
+        return Spine(discs, vertebrae, joints, points, canal_depth)
+
+    def _tilts_deg(self) -> FloatArray:
+        lumbar = self.spread(self.numbers.disc.tilt_deg)
+        lordosis = 1 + self.rng.normal(0, self.numbers.disc.lordosis_sd_share)
+        lordosis = float(np.clip(lordosis, 0.5, 1.5)) * (1 + self.posture.lordosis_change_share)
+        tilts = lumbar * lordosis
+        first, below = self.first_lumbar, self.first_sacral
+        tilts[:first] = tilts[first] - UPPER_TILT_STEP_DEG * np.array([2.0, 1.6, 0.9])
+        sacrum = self.numbers.sacrum
+        bend = np.clip(self.sacral_rng.normal(1, sacrum.kyphosis_sd_share), 0.3, 1.7)
+        steps = np.array(sacrum.tilt_step_deg) * np.array([1.0, *[bend] * (len(SACRAL_DISCS) - 1)])
+        steps[0] += np.clip(self.sacral_rng.normal(0, sacrum.wedge_sd_deg), -8, 8)
+        tilts[below:] = tilts[below - 1] + np.cumsum(steps)
+        pitch = float(self.rng.normal(0, self.numbers.disc.pitch_sd_deg)) + self.posture.pitch_deg
+        return np.asarray(np.minimum(tilts + pitch, LARGEST_TILT_DEG))
+
+    def _discs(self) -> tuple[DiscShape, ...]:
+        numbers, sacrum, below = self.numbers.disc, self.numbers.sacrum, self.first_sacral
+        tilts = self._tilts_deg()
+        heights, degeneration = self._heights_and_wear()
+        depths = self.spread(numbers.depth_mm, sacrum.lower_depth_mm) * self.size
+        widths = self.spread(numbers.width_mm, sacrum.lower_width_mm) * self.size
+        for sizes in (depths, widths):
+            sizes[: self.first_lumbar] *= (0.9, 0.93, 0.97)
+        wedges = self.spread(numbers.wedge_deg) * np.clip(
+            self.rng.normal(1, numbers.wedge_sd_share), 0.5, 1.5
+        )
+        wedges[below:] = 0.0
+        remnants = np.ones(len(self.names))
+        remnants[below:] = np.array(sacrum.remnant_share) * np.clip(
+            self.sacral_rng.normal(1, sacrum.remnant_sd_share, len(SACRAL_DISCS)), 0.4, 1.6
+        )
+        frames = self._frames(tilts, heights, depths)
+        return tuple(
+            DiscShape(
+                name,
+                frame,
+                depth / 2,
+                width / 2,
+                height,
+                min(float(wedge), _widest_wedge_deg(depth, height)),
+                float(worn),
+                min(float(remnant), 1.0),
+            )
+            for name, frame, depth, width, height, wedge, worn, remnant in zip(
+                self.names, frames, depths, widths, heights, wedges, degeneration, remnants, strict=True
+            )
+        )
+
+    def _heights_and_wear(self) -> tuple[FloatArray, FloatArray]:
+        """Height (mm) and wear (0-1) of every disc; sacral remnants are thin and mostly dark."""
+        numbers, sacrum, below = self.numbers.disc, self.numbers.sacrum, self.first_sacral
+        count = len(self.names)
+        heights = self.spread(numbers.height_mm) * self.size + self.rng.normal(0, numbers.height_sd_mm, count)
+        wear = np.clip(self.rng.beta(1.6, 2.0, count) + np.linspace(-0.1, 0.2, count), 0, 1)
+        heights = np.clip(heights * (1.1 - 0.35 * wear), 3.5, None)
+        heights[: self.first_lumbar] *= 0.7
+        change = np.clip(self.sacral_rng.normal(1, sacrum.disc_height_sd_share, len(SACRAL_DISCS)), 0.5, 1.8)
+        heights[below:] = np.array(sacrum.disc_height_mm) * change
+        bright = self.sacral_rng.random(len(SACRAL_DISCS)) < sacrum.bright_remnant
+        wear[below:] = np.where(bright, 0.3, 0.9)
+        return heights, wear
+
+    def _frames(self, tilts: FloatArray, heights: FloatArray, depths: FloatArray) -> list[Frame]:
+        bodies = self.spread(self.numbers.vertebra.height_mm, self.numbers.sacrum.body_height_mm) * self.size
+        bodies[: self.first_lumbar] *= (0.86, 0.9, 0.94)
+        rolls, yaws = self._curve(len(tilts))
+        turn = rotation(0.0, self.posture.roll_deg, self.posture.yaw_deg)
+        centre = np.zeros(3)
+        frames: list[Frame] = []
+        for index, tilt in enumerate(np.radians(tilts)):
+            up = np.array([0.0, -np.sin(tilt), np.cos(tilt)])
+            anterior = np.array([0.0, -np.cos(tilt), -np.sin(tilt)])
+            axes = np.stack([anterior, [1.0, 0.0, 0.0], up]) @ rotation(0.0, rolls[index], yaws[index]).T
+            if frames:
+                down, back = (-_unit(axes[row] + frames[-1].axes[row]) for row in (2, 0))
+                centre = centre + (bodies[index] + 0.5 * (heights[index] + heights[index - 1])) * down
+                if index >= self.first_sacral:  # the backs of sacral bodies lie in line, whatever their depth
+                    centre = centre + 0.5 * (depths[index - 1] - depths[index]) * back
+            frames.append(Frame(centre, axes))
+        middle = frames[self.first_lumbar + 2].origin
+        offset = np.array(self.posture.offset_mm)
+        return [Frame(turn @ (f.origin - middle) + offset, f.axes @ turn.T) for f in frames]
+
+    def _curve(self, count: int) -> tuple[FloatArray, FloatArray]:
+        """Side bend and turn of each disc (degrees): one scoliotic bow, with the turn that goes with it."""
+        rng = stream(self.seed, "scoliosis")
+        bend = float(rng.uniform(*self.scoliosis_deg)) * float(rng.choice([-1, 1]))
+        moving = count - len(SACRAL_DISCS) + 2
+        place = np.linspace(0, 1, moving)
+        wave = np.sin(2 * np.pi * (place - rng.uniform(0.1, 0.3)))
+        wave[-3:] *= (0.6, 0.4, 0.4)
+        rolls = 0.5 * bend * wave
+        yaws = 0.6 * bend * np.cos(np.pi * (place - 0.5)) * (place < 0.85)
+        rest = count - moving
+        return np.pad(rolls, (0, rest), mode="edge"), np.pad(yaws, (0, rest), mode="edge")
+
+    def _vertebrae(self, discs: tuple[DiscShape, ...], canal_depth: FloatArray) -> tuple[VertebraShape, ...]:
+        numbers, sacrum = self.numbers.vertebra, self.numbers.sacrum
+        own = {
+            "interpedicular_mm": sacrum.interpedicular_mm,
+            "spinous_length_mm": sacrum.crest_mm,
+            "transverse_reach_mm": sacrum.wing_reach_mm,
+            "pedicle_width_mm": None,
+            "pedicle_height_mm": None,
+        }
+        tables = {
+            name: self.spread(getattr(numbers, name), sacral) * self.size for name, sacral in own.items()
+        }
+        return tuple(
+            self._vertebra(
+                discs, below, canal_depth, {name: float(row[below]) for name, row in tables.items()}
+            )
+            for below in range(1, len(discs))
+        )
+
+    def _vertebra(
+        self, discs: tuple[DiscShape, ...], below: int, canal_depth: FloatArray, row: Mapping[str, float]
+    ) -> VertebraShape:
+        upper, lower = discs[below - 1], discs[below]
+        up = _unit(upper.frame.origin - lower.frame.origin)
+        left = _unit(upper.frame.axes[1] + lower.frame.axes[1])
+        left = _unit(left - (left @ up) * up)
+        frame = Frame(
+            0.5 * (upper.frame.origin + lower.frame.origin), np.stack([np.cross(left, up), left, up])
+        )
+        gap = float(np.linalg.norm(upper.frame.origin - lower.frame.origin))
+        return VertebraShape(
+            name=lower.name.split("-")[0],
+            frame=frame,
+            above=below - 1,
+            below=below,
+            half_depth_mm=0.5 * (upper.half_depth_mm + lower.half_depth_mm),
+            half_width_mm=0.5 * (upper.half_width_mm + lower.half_width_mm),
+            height_mm=gap - 0.5 * (upper.height_mm + lower.height_mm),
+            canal_depth_mm=float(0.5 * (canal_depth[below - 1] + canal_depth[below])),
+            sacral=lower.name in SACRAL_DISCS,
+            **row,
+        )
+
+
+def _widest_wedge_deg(depth_mm: float, height_mm: float) -> float:
+    """The wedge that still leaves a disc open at its back."""
+    spare = max(0.43 * height_mm - LEAST_HALF_HEIGHT_MM, 0.0)
+    return float(2 * np.degrees(np.arctan2(spare, 0.5 * depth_mm)))
+
+
+def _unit(vector: FloatArray) -> FloatArray:
+    return np.asarray(vector / np.linalg.norm(vector))
