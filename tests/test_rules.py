@@ -15,6 +15,7 @@ from lfja_mri.model import Graded, Missing, NotGraded
 RULES = load_rules()
 SHIPPED = (config_folder() / "grading" / "czervionke_fenton.toml").read_text(encoding="utf-8")
 FOCAL = next(rule for rule in RULES.rule if rule.grade == 2).when[0].at_least
+RIM = next(rule for rule in RULES.rule if rule.id == "G2-thin-rim").when[0].at_least
 FLUID_MM = next(rule for rule in RULES.rule if rule.id == "G1-effusion").when[0].at_least
 SIGNAL = next(rule for rule in RULES.rule if rule.id == "G1-joint-signal").when[0].at_least
 VOLUME_MM3 = RULES.choices.extension_counts_from_mm3
@@ -27,6 +28,10 @@ CASES = [
     ("G3-majority-perimeter", 3, {"perimeter_fraction": 0.5}),
     ("G2-focal-perimeter", 2, {"perimeter_fraction": 0.499}),
     ("G2-focal-perimeter", 2, {"perimeter_fraction": FOCAL}),
+    ("G2-thin-rim", 2, {"perimeter_fraction": FOCAL - 0.001, "joint_signal_ratio": SIGNAL}),
+    ("G2-thin-rim", 2, {"perimeter_fraction": RIM, "joint_signal_ratio": 0.9}),
+    ("G1-joint-signal", 1, {"perimeter_fraction": RIM - 0.001, "joint_signal_ratio": 0.9}),
+    ("G0-normal", 0, {"perimeter_fraction": FOCAL - 0.001, "joint_signal_ratio": SIGNAL - 0.001}),
     ("G1-effusion", 1, {"perimeter_fraction": FOCAL - 0.001, "effusion_width_mm": 2.0}),
     ("G1-effusion", 1, {"effusion_width_mm": FLUID_MM}),
     ("G1-joint-signal", 1, {"effusion_width_mm": FLUID_MM - 0.001, "joint_signal_ratio": 0.9}),
@@ -41,6 +46,14 @@ def test_rule_fires_and_its_neighbour_just_misses(rule, grade, measures):
     outcome = judge(joint_with(**measures), RULES)
     assert isinstance(outcome, Graded)
     assert (outcome.rule, outcome.grade) == (rule, grade)
+
+
+def test_what_lies_further_away_is_no_spread_of_a_quiet_joint():
+    quiet = judge(joint_with(foramen_mm3=200.0), RULES)
+    focal = judge(joint_with(perimeter_fraction=0.3, foramen_mm3=200.0), RULES)
+    assert isinstance(quiet, Graded)
+    assert isinstance(focal, Graded)
+    assert (quiet.extension, focal.extension) == ((), ("foramen",))
 
 
 def test_every_rule_can_be_reached():
@@ -172,7 +185,7 @@ def test_because_is_needed(tmp_path):
     lines = [line for line in SHIPPED.splitlines() if not line.startswith('because = "no abnormal')]
     path = tmp_path / "rules.toml"
     path.write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"rule\.5\.because"):
+    with pytest.raises(ConfigurationError, match=r"rule\.6\.because"):
         load_rules(path)
 
 
@@ -185,7 +198,7 @@ def test_words_for_the_signature_say_what_was_not_verified():
     text = rules_in_words(RULES)
     assert "verified" in text
     assert all(rule.id in text and rule.because in text for rule in RULES.rule)
-    assert [row[0] for row in rule_rows(RULES)] == ["4", "3", "2", "1", "1", "0"]
+    assert [row[0] for row in rule_rows(RULES)] == ["4", "3", "2", "2", "1", "1", "0"]
 
 
 RANGES = {

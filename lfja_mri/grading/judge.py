@@ -17,6 +17,7 @@ from lfja_mri.model import Graded, Measure, Measurements, Missing, NotGraded, Ou
 EXTENSION_FLAG = "extension_without_majority_perimeter"
 HALF_FLAG = "exactly_half_perimeter"
 HALF = 0.5
+SPREADS_FROM = 2
 ROUNDING = 1e-9
 
 
@@ -86,7 +87,10 @@ def _graded(measurements: Measurements, rules: RuleTable, fired: Rule) -> Graded
         grade_high=max(grade, high),
         rule=fired.id,
         because=fired.because,
-        extension=extension_reached(values, rules.choices.extension_counts_from_mm3),
+        # Bright tissue further away is this joint's spread only if its own surroundings are abnormal.
+        extension=extension_reached(values, rules.choices.extension_counts_from_mm3)
+        if grade >= SPREADS_FROM
+        else (),
         flags=(*measurements.flags, *_flags(fired, values, facts)),
     )
 
