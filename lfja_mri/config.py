@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -267,6 +267,7 @@ class MeasureSettings(Settings):
     canal_radius_mm: float
     fat_search_radii_mm: tuple[float, ...]
     fat_t1_muscle_ratio: float
+    fat_t2_muscle_ratio: float
     fat_least_points: int
     suppressed_fat_csf_ratio: float
     suppressed_fat_muscle_ratio: float
@@ -384,12 +385,20 @@ class RegistrationSettings(Settings):
     reference_drift: float = Field(gt=0)
 
 
+class DecidingSettings(Settings):
+    """A group of measures of which so many must move beyond their SDC to confirm that a grade moved."""
+
+    measures: tuple[str, ...]
+    at_least: int = Field(ge=1)
+
+
 class ChangeSettings(Settings):
     """The whole of `change.toml`; `repeatability` is read from the file that it names."""
 
     detection_z: float = Field(gt=0)
-    grade_must_leave_interval: bool
+    grade_must_leave_interval: Literal["always", "unregistered", "never"]
     fewest_pairs: int = Field(ge=2)
+    deciding: tuple[DecidingSettings, ...]
     cohort: CohortSettings
     registration: RegistrationSettings
     comparability: ComparabilitySettings

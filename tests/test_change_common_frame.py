@@ -24,6 +24,7 @@ from lfja_mri.model import (
     LevelMap,
     Measurements,
     Missing,
+    NotGraded,
     NumberingBasis,
     Plane,
     Role,
@@ -185,6 +186,41 @@ def test_only_series_that_both_visits_have_are_measured(visits):
     found = common_frame(visits[0], fuller, grade, SETTINGS)
     assert {one.measurements.sources for one in found.follow_up.joints} == {("sagittal_stir",)}
     assert all("measured_on_shared_series" in one.flags for one in found.registrations.values())
+
+
+def graded_by(refused, order=(T2_FS, STIR)):
+    """Grade on the first role of an order that is there and is not refused at this visit."""
+
+    def graded(joint, images, level_map):
+        roles = {image.role for image in images.images}
+        role = next(role for role in order if role in roles and (images.study_key, role) not in refused)
+        found = grade(joint, images, level_map)
+        return replace(found, measurements=replace(found.measurements, sources=(str(role),)))
+
+    return graded
+
+
+@pytest.mark.parametrize("failed_at", ["a", "b"])
+def test_where_one_visit_falls_back_to_another_series_so_does_the_other(visits, failed_at):
+    both = common_frame(*visits, graded_by({(failed_at, T2_FS)}), SETTINGS)
+    for one, other in zip(both.baseline.joints, both.follow_up.joints, strict=True):
+        assert one.measurements.sources == other.measurements.sources == (str(STIR),)
+        assert "measured_on_shared_series" in both.registrations[one.level, one.side].flags
+
+
+def test_where_no_series_serves_both_visits_each_keeps_its_own(visits):
+    neither = {("a", T2_FS), ("b", STIR)}
+
+    def graded(joint, images, level_map):
+        if all((images.study_key, image.role) in neither for image in images.images):
+            return JointResult(
+                joint.frame.level, joint.frame.side, NotGraded(Reason.NO_FAT_SUPPRESSED_SERIES)
+            )
+        return graded_by(neither)(joint, images, level_map)
+
+    both = common_frame(*visits, graded, SETTINGS)
+    assert {one.measurements.sources for one in both.baseline.joints} == {(str(STIR),)}
+    assert {one.measurements.sources for one in both.follow_up.joints} == {(str(T2_FS),)}
 
 
 def test_without_a_shared_series_that_shows_inflammation_nothing_is_measured_again(visits):

@@ -7,7 +7,7 @@ import io
 from dataclasses import replace
 
 import pytest
-from change_settings import fixed_settings
+from change_settings import FLOORS, fixed_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -124,6 +124,38 @@ def test_a_grade_moves_only_beyond_the_interval_of_either_visit(first, second, c
     found = compare_one(row(measures=INFLAMED) | cells[0], row() | cells[1])
     assert found.change is change
     assert ("grade_moved_within_interval" in found.flags) == (change is Direction.UNCHANGED)
+
+
+@pytest.mark.parametrize(("asked", "change"), [("unregistered", "improved"), ("always", "unchanged")])
+def test_in_one_frame_the_interval_is_shared_and_need_not_be_left(asked, change):
+    """Thresholds, zones and place are the same at both visits there; the flag still tells."""
+    first, second = row("2", INFLAMED, grade_low="1", grade_high="3"), row("1", grade_low="1", grade_high="2")
+    one, other = read_visit_joint(first), read_visit_joint(later(second))
+    chosen = SETTINGS.model_copy(update={"grade_must_leave_interval": asked})
+    found = compare_joint(one, other, chosen, Registration(0.2))
+    assert found.change == change
+    assert "grade_moved_within_interval" in found.flags
+    assert compare_joint(one, other, chosen).change is Direction.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("moved", "change"),
+    [
+        (("perimeter_fraction",), "improved"),
+        (("effusion_width_mm",), "improved"),
+        (("joint_signal_ratio",), "improved"),
+        (("effusion_volume_mm3",), "unchanged"),
+        (("oedema_signal_ratio",), "unchanged"),
+        (("soft_tissue_oedema_volume_mm3",), "unchanged"),
+        (("soft_tissue_oedema_volume_mm3", "bone_oedema_volume_mm3"), "improved"),
+        (("soft_tissue_oedema_volume_mm3", "effusion_volume_mm3"), "unchanged"),
+    ],
+)
+def test_a_grade_is_confirmed_by_what_it_rests_on(moved, change):
+    measures = QUIET | {name: str(float(QUIET[name]) + 20 * FLOORS[name]) for name in moved}
+    found = compare_one(row("3", measures), row("2"))
+    assert found.change == change
+    assert ("grade_moved_within_noise" in found.flags) == (change == "unchanged")
 
 
 def test_grade_and_measure_in_opposite_directions_is_unchanged():

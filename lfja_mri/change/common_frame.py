@@ -7,7 +7,7 @@ image is resampled alone, and the measuring function does not learn which visit 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from lfja_mri.change.layers import LevelImages
 from lfja_mri.change.matching import numbering_slips
 from lfja_mri.change.protocol import protocol_of
 from lfja_mri.change.registration import LevelMotion, register_level
+from lfja_mri.change.same_series import GradeJoint, JointAtVisit, graded_on_same_series
 from lfja_mri.change.types import Registration
 from lfja_mri.config import ChangeSettings, RegistrationSettings
 from lfja_mri.errors import Reason
@@ -33,7 +34,6 @@ from lfja_mri.model import (
     StudyResult,
 )
 
-GradeJoint = Callable[[Joint, StudyImages, LevelMap], JointResult]
 JointKey = tuple[Level, Side]
 
 
@@ -74,6 +74,9 @@ class _Visit:
 
     def joint(self, key: JointKey) -> Joint | None:
         return next((one.joint for one in self.result.joints if (one.level, one.side) == key), None)
+
+    def carried(self, joint: Joint) -> JointAtVisit:
+        return JointAtVisit(joint, self.images, self.level_map)
 
     def at(self, level: Level) -> LevelImages:
         """Return the images as registration wants them, with the mean shift of the level's joints."""
@@ -148,9 +151,11 @@ def _measured(
         if key[0] in slips:
             registration = replace(registration, reason=Reason.DIFFERENT_NUMBERING)
         if pair is not None and registration.reason is None:
-            results = (_graded(pair.first, first, grade), _graded(pair.second, second, grade))
-            doubts = _doubts(results, key, first, second, settings)
-            graded[key] = results
+            one, other, left_out = graded_on_same_series(
+                first.carried(pair.first), second.carried(pair.second), grade
+            )
+            graded[key] = results = (one, other)
+            doubts = _doubts(results, key, first, second, settings, fewer=left_out is not None)
             registration = replace(registration, flags=(*registration.flags, *doubts))
         registrations[key] = registration
     return CommonFrame(
@@ -214,23 +219,21 @@ def _near_start(
     return bool(shift_mm <= settings.most_shift_mm and np.degrees(np.arccos(tilt)) <= settings.most_turn_deg)
 
 
-def _graded(joint: Joint, visit: _Visit, grade: GradeJoint) -> JointResult:
-    return grade(joint, visit.images, visit.level_map)
-
-
 def _doubts(
     results: tuple[JointResult, JointResult],
     key: JointKey,
     first: _Visit,
     second: _Visit,
     settings: RegistrationSettings,
+    *,
+    fewer: bool,
 ) -> tuple[str, ...]:
     """Return what a reader should know of a joint that was measured again in the common frame."""
     alone = [
         next(one for one in visit.result.joints if (one.level, one.side) == key) for visit in (first, second)
     ]
     regraded = any(_grade_of(one) != _grade_of(other) for one, other in zip(alone, results, strict=True))
-    fewer = any(len(visit.images.images) < len(visit.result.images) for visit in (first, second))
+    fewer = fewer or any(len(visit.images.images) < len(visit.result.images) for visit in (first, second))
     checks = (
         (regraded, "grade_differs_from_single_visit"),
         (fewer, "measured_on_shared_series"),

@@ -1,7 +1,7 @@
 """Compare two graded visits, joint by joint.
 
-Improved or worsened only if the grade moved **and** a measure moved the same way by more than its smallest
-detectable change (SDC); otherwise unchanged. A joint that was not graded at either visit, or that was imaged or
+Improved or worsened only if the grade moved **and** a measure that it rests on moved the same way by more than its
+smallest detectable change (SDC); otherwise unchanged. A joint that was not graded at either visit, or that was imaged or
 judged in another way, is not comparable: a missing baseline is never "stable". Comparing B with A gives the mirror
 image of comparing A with B.
 """
@@ -112,7 +112,7 @@ def compare_joint(
     measures = tuple(
         measure_change(name, baseline, follow_up, settings, registered=registered) for name in MEASURES
     )
-    direction, doubts = direction_of(baseline, follow_up, measures, settings)
+    direction, doubts = direction_of(baseline, follow_up, measures, settings, registered=registered)
     return Change(
         baseline.subject,
         *visits,

@@ -77,28 +77,44 @@ def direction_of(
     follow_up: VisitJoint,
     measures: Sequence[MeasureChange],
     settings: ChangeSettings,
+    *,
+    registered: bool = False,
 ) -> tuple[Direction, tuple[str, ...]]:
     """Return what became of the joint, and what speaks against being sure.
 
-    Neither the grade alone nor a measure alone makes a change: both must move the same way, the measure by more than
-    its SDC and, where `change.toml` asks for it, the grade beyond what its own uncertainty at either visit allows.
+    Neither the grade alone nor a measure alone makes a change: both must move the same way, enough of the measures that
+    decide by more than their SDC and, where `change.toml` asks for it, the grade beyond what its own uncertainty at
+    either visit allows.
+
+    Parameters
+    ----------
+    registered
+        Whether both visits were measured in one joint frame: then most of a grade's own uncertainty is shared.
     """
     first, second = baseline.grade or 0, follow_up.grade or 0
     grade = _sign(second - first)
     detected = {measure.detected for measure in measures} - {0}
     unsure = baseline.could_be(second) or follow_up.could_be(first)
-    within = unsure and _has_interval(baseline, follow_up) and settings.grade_must_leave_interval
+    within = unsure and _has_interval(baseline, follow_up)
+    must_leave = {"always": True, "unregistered": not registered, "never": False}
+    confirmed = _is_confirmed(grade, measures, settings)
     doubts = (
-        (grade != 0 and grade not in detected, "grade_moved_within_noise"),
+        (grade != 0 and not confirmed, "grade_moved_within_noise"),
         (grade != 0 and within, "grade_moved_within_interval"),
         (grade == 0 and bool(detected), "measure_moved_within_grade"),
         (len(detected) > 1, "measures_disagree"),
         (any(m.change is not None and m.sdc is None for m in measures), "sdc_unknown"),
     )
     direction = {-1: Direction.IMPROVED, 0: Direction.UNCHANGED, 1: Direction.WORSENED}[
-        grade if grade in detected and not within else 0
+        grade if confirmed and not (within and must_leave[settings.grade_must_leave_interval]) else 0
     ]
     return direction, tuple(name for applies, name in doubts if applies)
+
+
+def _is_confirmed(grade: int, measures: Sequence[MeasureChange], settings: ChangeSettings) -> bool:
+    """Return whether enough of the measures that decide moved as the grade did, -1 or +1."""
+    moved = {measure.name for measure in measures if grade != 0 and measure.detected == grade}
+    return any(len(moved & set(group.measures)) >= group.at_least for group in settings.deciding)
 
 
 def _has_interval(*visits: VisitJoint) -> bool:

@@ -1,6 +1,7 @@
 """Was the fat around one joint really suppressed? Unsuppressed fat looks like oedema.
 
-Fat is found on a T1 or T2 image without fat suppression, never on the image that is being checked.
+Fat is never found on the image that is being checked: it is what is bright on T1, or, where there is no T1, what is
+bright on T2 and dark on another fat-suppressed image (fluid and oedema are bright on both).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from lfja_mri.grading.reference import reference_of
 from lfja_mri.grading.sampling import Scene, ZoneSignal, read_zones
 from lfja_mri.model import BoolArray, Contrast, Image, Plane, Zone
 
@@ -38,7 +40,7 @@ def fat_suppression_at(image: Image, ratio: ZoneSignal, scene: Scene) -> FatSupp
     """
     if not image.role.contrast.is_fat_suppressed:
         return FatSuppression.NOT_SUPPRESSED
-    fat = _fat_mask(scene)
+    fat = _fat_mask(image, scene)
     if fat is None:
         return FatSuppression.UNVERIFIED
     for radius_mm in scene.settings.fat_search_radii_mm:
@@ -59,15 +61,38 @@ def _brightest_suppressed(ratio: ZoneSignal, scene: Scene) -> float:
     return max(settings.suppressed_fat_csf_ratio, level * settings.suppressed_fat_muscle_ratio)
 
 
-def _fat_mask(scene: Scene) -> BoolArray | None:
-    """Return the zone voxels that are fat on T1: far brighter than muscle."""
+def _fat_mask(image: Image, scene: Scene) -> BoolArray | None:
+    """Return the zone voxels that are fat; None where the study has no images that tell."""
+    on_t1 = _far_brighter_than_muscle(scene, Contrast.T1, scene.settings.fat_t1_muscle_ratio)
+    if on_t1 is not None:
+        return on_t1
+    on_t2 = _far_brighter_than_muscle(scene, Contrast.T2, scene.settings.fat_t2_muscle_ratio)
+    dark = _dark_on_another(image, scene)
+    return None if on_t2 is None or dark is None else np.asarray(on_t2 & dark)
+
+
+def _far_brighter_than_muscle(scene: Scene, contrast: Contrast, times: float) -> BoolArray | None:
+    """Return the zone voxels that are brighter than so many times muscle on the first image that shows muscle."""
     settings = scene.settings
     for plane in (Plane.AXIAL, Plane.SAGITTAL):
-        for image in scene.study.of(plane, Contrast.T1):
+        for image in scene.study.of(plane, contrast):
             zones = read_zones(scene, image)
             muscle = zones.signal_zyx[zones.of(Zone.MUSCLE)]
             if len(muscle) >= settings.reference_least_points:
                 level = float(np.percentile(muscle, settings.muscle_percentile))
-                bright = zones.signal_zyx > level * settings.fat_t1_muscle_ratio
-                return np.asarray(bright & ~zones.of(*NOT_FAT))
+                return np.asarray((zones.signal_zyx > level * times) & ~zones.of(*NOT_FAT))
+    return None
+
+
+def _dark_on_another(image: Image, scene: Scene) -> BoolArray | None:
+    """Return the zone voxels that stay dark on a fat-suppressed image of another role."""
+    for other in scene.study.images:
+        if other.role == image.role or not other.role.contrast.is_fluid_sensitive:
+            continue
+        if not other.role.contrast.is_fat_suppressed:
+            continue
+        zones = read_zones(scene, other)
+        reference = reference_of(other, zones, scene)
+        if reference is not None and zones.perimeter.any():
+            return np.asarray(zones.signal_zyx < scene.settings.oedema_csf_ratio * reference.signal)
     return None
