@@ -53,7 +53,7 @@ golden: $(STAMP) ## Rewrite the CSVs that sample_data must give, and the docs' r
 
 docs: $(STAMP) ## Build the documentation; a warning is an error.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group docs
-	$(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 wheel-test: $(STAMP) ## Install sdist and wheel into an empty environment; run the tests from outside the source tree.
 	$(BIN)/python -m benchmarks.packages wheel

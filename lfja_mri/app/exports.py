@@ -33,12 +33,16 @@ def export(
     if not dicom and not bids:
         raise UsageError("nothing to write: choose --dicom, --bids or both")
     road = prepare(config, rules)
+    done = {}
     if dicom:
-        messages.print(f"{export_dicom(inputs, out, road)} studies written as DICOM into {out}")
+        done["DICOM"] = export_dicom(inputs, out, road)
     if bids:
-        messages.print(
-            f"{export_bids(inputs, out, road, secret(salt_file))} studies written as BIDS into {out}"
-        )
+        done["BIDS"] = export_bids(inputs, out, road, secret(salt_file))
+    for words, exported in done.items():
+        messages.print(f"{exported.written} studies written as {words} into {out}")
+        for study_key, why in exported.refused:
+            messages.print(f"[yellow]study {study_key} not written as {words}:[/] {why}")
+    raise typer.Exit(max(int(exported.exit_code) for exported in done.values()))
 
 
 @app.command()

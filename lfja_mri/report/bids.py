@@ -24,6 +24,16 @@ def dataset_description(tool_version: str) -> bytes:
     return _json(content)
 
 
+def dataset_files(tool_version: str) -> dict[str, bytes]:
+    """Return what stands at the top of a derivative data set: its description and a README."""
+    readme = (
+        "Zones of the lumbar facet joints, written by lfja-mri. Research software, not a medical device.\n\n"
+        "Each _dseg.nii.gz is a label map in the scanner space of the subject's reference series, on a cubic 0.8 mm grid;\n"
+        "the .tsv beside it names the labels. Left and right are the patient's.\n"
+    )
+    return {"dataset_description.json": dataset_description(tool_version), "README.md": readme.encode()}
+
+
 def bids_files(result: StudyResult, *, subject: str, visit: str = "") -> dict[str, bytes]:
     """Return the label map, its sidecar and its table of names by BIDS path; empty where no joint was placed.
 

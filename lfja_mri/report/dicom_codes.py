@@ -13,7 +13,7 @@ from typing import Any
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from lfja_mri.model import Side, Zone
+from lfja_mri.model import Level, Side, Zone
 
 SCHEME = "99LFJAMRI"
 SCT: Any = codes.SCT
@@ -32,6 +32,13 @@ ZONE_CODES: Mapping[Zone, tuple[Any, Any]] = {
     Zone.INFERIOR_PROCESS: (SCT.AnatomicalStructure, SCT.InferiorArticularProcessOfVertebra),
 }
 SIDE_CODES: Mapping[Side, Any] = {Side.LEFT: SCT.Left, Side.RIGHT: SCT.Right}
+LEVEL_CODES: Mapping[Level, Any] = {
+    Level.L1_L2: SCT.LevelOfL1L2IntervertebralDisc,
+    Level.L2_L3: SCT.LevelOfL2L3IntervertebralDisc,
+    Level.L3_L4: SCT.LevelOfL3L4IntervertebralDisc,
+    Level.L4_L5: SCT.LevelOfL4L5IntervertebralDisc,
+    Level.L5_S1: SCT.LevelOfL5S1IntervertebralDisc,
+}  # context group 1003; it knows no level of people with four or six lumbar vertebrae
 MEASURE_UNITS: Mapping[str, Any] = {
     "effusion_width_mm": UCUM.Millimeter,
     "effusion_volume_mm3": UCUM.CubicMillimeter,

@@ -34,10 +34,25 @@ except ImportError as error:
 
 MAKER = "lfja-mri"
 SERIES_NUMBER_SEG = 9001
+SPACING_MM = (
+    0.5  # finer than the zones' own grid, so that laying them onto another grid moves no centroid by 0.5 mm
+)
 _TEXTS_THAT_MUST_EXIST = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "AccessionNumber",
     "ReferringPhysicianName", "StudyDate", "StudyTime",
 )  # fmt: skip
+
+_NEEDED = {
+    "StudyInstanceUID": "which study it belongs to",
+    "SeriesInstanceUID": "which series it refers to",
+    "SOPInstanceUID": "which images it refers to",
+    "FrameOfReferenceUID": "in which frame its positions are",
+    "ImagePositionPatient": "where the source images lie",
+    "ImageOrientationPatient": "how the source images are turned",
+    "PixelSpacing": "how large the source pixels are",
+    "Rows": "how large the source images are",
+    "Columns": "how large the source images are",
+}
 
 
 @dataclass(frozen=True)
@@ -83,11 +98,12 @@ def segmentation(result: StudyResult, sources: Sequence[Dataset], about: About) 
     Raises
     ------
     InputError
-        No joint was placed, or there are no source headers.
+        No joint was placed, there are no source headers, or one lacks what the object must refer to.
     """
-    made = label_map.make_label_map(result.joints)
+    made = label_map.make_label_map(result.joints, SPACING_MM)
     if made is None or not sources:
         raise InputError("no joint was placed, so there is nothing to export", reason=Reason.JOINT_NOT_FOUND)
+    refuse_headless(sources)
     segments = segments_of(made)
     headers = [completed(source) for source in sources]
     numbers = _segment_numbers(made, segments)
@@ -108,9 +124,7 @@ def segmentation(result: StudyResult, sources: Sequence[Dataset], about: About) 
         content_description="Zones of lumbar facet joints",
         plane_positions=_plane_positions(made.voxel_to_lps, numbers.shape[0]),
         plane_orientation=hd.PlaneOrientationSequence("PATIENT", [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
-        pixel_measures=hd.PixelMeasuresSequence(
-            [label_map.SPACING_MM] * 2, label_map.SPACING_MM, label_map.SPACING_MM
-        ),
+        pixel_measures=hd.PixelMeasuresSequence([SPACING_MM] * 2, SPACING_MM, SPACING_MM),
     )
     organisation = stable_uid(headers[0], about, "dimensions")
     for item in (*built.DimensionOrganizationSequence, *built.DimensionIndexSequence):
@@ -152,6 +166,22 @@ def _description(segment: Segment, about: About) -> hd.seg.SegmentDescription:
     )
     description.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = Items([deepcopy(laterality)])
     return description
+
+
+def refuse_headless(sources: Sequence[Dataset]) -> None:
+    """Refuse headers that lack what a DICOM object must refer to: such values are never invented.
+
+    Raises
+    ------
+    InputError
+        Names the attributes that an archive stripped, and what they would have told.
+    """
+    lost = [name for name in _NEEDED if any(not source.get(name) for source in sources)]
+    if lost:
+        told = "; ".join(f"{name} ({_NEEDED[name]})" for name in lost)
+        raise InputError(
+            f"the source headers lack {told}: a DICOM object cannot be made without inventing it"
+        )
 
 
 def completed(source: Dataset) -> Dataset:

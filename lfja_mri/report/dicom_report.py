@@ -12,6 +12,7 @@ from lfja_mri.model import Graded, JointResult, Measurements, Missing, StudyResu
 from lfja_mri.report import label_map, palette
 from lfja_mri.report.dicom_codes import (
     DCM,
+    LEVEL_CODES,
     LN,
     MEASURE_UNITS,
     SCHEME,
@@ -22,7 +23,7 @@ from lfja_mri.report.dicom_codes import (
     reason_code,
     scale_code,
 )
-from lfja_mri.report.dicom_export import MAKER, completed, dated, segments_of, stable_uid
+from lfja_mri.report.dicom_export import MAKER, SPACING_MM, completed, dated, segments_of, stable_uid
 from lfja_mri.report.render import About
 
 SERIES_NUMBER_SR = 9002
@@ -44,7 +45,7 @@ def structured_report(result: StudyResult, sources: Sequence[Dataset], seg: Data
         Version, scale and rules.
     """
     headers = [completed(source) for source in sources]
-    made = label_map.make_label_map(result.joints)
+    made = label_map.make_label_map(result.joints, SPACING_MM)
     numbers = {} if made is None else {(s.level, s.side, s.zone): s.number for s in segments_of(made)}
     groups = [
         _group(joint, seg, number, headers, about)
@@ -97,10 +98,17 @@ def _group(joint: JointResult, seg: Dataset, number: int, headers: Sequence[Data
         algorithm_id=hd.sr.AlgorithmIdentification(
             name=MAKER, version=about.tool_version, parameters=[f"rules {about.rules_digest}"]
         ),
-        finding_sites=[hd.sr.FindingSite(SCT.LumbarSpine, laterality=SIDE_CODES[joint.side])],
+        finding_sites=_sites(joint),
         measurements=[] if joint.measurements is None else _measurements(joint.measurements),
         qualitative_evaluations=_evaluations(joint),
     )
+
+
+def _sites(joint: JointResult) -> list[Any]:
+    """Return where the joint is: region with side, and the level where the standard has a code for it."""
+    region = hd.sr.FindingSite(SCT.LumbarSpine, laterality=SIDE_CODES[joint.side])
+    level = LEVEL_CODES.get(joint.level)
+    return [region] if level is None else [region, hd.sr.FindingSite(level)]
 
 
 def _measurements(measurements: Measurements) -> list[Any]:
