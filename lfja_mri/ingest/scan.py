@@ -130,8 +130,10 @@ def scan(stream: BinaryIO) -> Record | None:
             raw, start = _walk(data + stream.read())
     except (_OddError, _ShortError):
         return None
-    size = stream.seek(0, os.SEEK_END)
-    return Record(_decoded(raw), start, None if start is None else size - start)
+    if start is None:
+        # no pixels where they belong: damage, perhaps, that pydicom reads round
+        return None
+    return Record(_decoded(raw), start, stream.seek(0, os.SEEK_END) - start)
 
 
 def _walk(data: bytes) -> tuple[Raw, int | None]:
@@ -250,4 +252,5 @@ def _value(value: bytes) -> str | tuple[str, ...]:
 
 
 def _text(value: bytes) -> str:
-    return value.decode("latin-1").strip(" \0")
+    # padding follows a value; a zero byte before it is damage, and must not be read round
+    return value.decode("latin-1").lstrip(" ").rstrip(" \0")
