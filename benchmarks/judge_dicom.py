@@ -75,7 +75,7 @@ def by_complaints(name: str, words: list[str], path: Path, start: str) -> Row:
     complaints = [line for line in lines if line not in brought]
     value = f"{len(complaints)} errors" + "".join(f"; {one[:90]}" for one in complaints[:3])
     value += f" (and {len(brought)} about the source's own UIDs)" if brought else ""
-    met = not complaints and bool(told.strip())
+    met: bool | None = not complaints and bool(told.strip())
     if done is None or "aborting" in told:
         value, met = "could not run" if done else "-", None
     return Row(f"{name}, {path.name}", value, "0 errors", met, path.parent.name)

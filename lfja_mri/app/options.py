@@ -62,7 +62,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Pictures = Annotated[bool, typer.Option(help="Write quality-control pictures.")]
 Pages = Annotated[bool, typer.Option("--report/--no-report", help="Write HTML pages.")]
 Parquet = Annotated[
-    bool, typer.Option("--parquet", help="Also write the tables as Parquet (needs [parquet]).")
+    bool, typer.Option("--parquet", help="Also write the tables as Parquet (needs the part 'parquet').")
 ]
 Jobs = Annotated[
     int | None, typer.Option(help="Processes; default all cores, negative leaves that many free.")

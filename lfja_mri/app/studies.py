@@ -39,7 +39,7 @@ from lfja_mri.app.root import app
 from lfja_mri.names import Level, Side
 
 
-@app.command(epilog="Example: lfja-mri grade study_folder --out graded")
+@app.command()
 def grade(
     inputs: Inputs,
     out: Out,
@@ -97,7 +97,7 @@ def grade(
     raise typer.Exit(int(done.exit_code(strict=strict)))
 
 
-@app.command(epilog="Example: lfja-mri inspect archive.zip --json | jq .studies")
+@app.command()
 def inspect(inputs: Inputs, config: Config = None, *, as_json: AsJson = False) -> None:
     """Show studies, series, stacks, the role each would play, and why others are left out."""
     from lfja_mri.config import load_pipeline_settings
@@ -113,7 +113,7 @@ def inspect(inputs: Inputs, config: Config = None, *, as_json: AsJson = False) -
     Console().print(catalogue_tree(description))
 
 
-@app.command(epilog="Example: lfja-mri ingest archive.zip --out nifti")
+@app.command()
 def ingest(inputs: Inputs, out: Out, config: Config = None, *, quiet: Quiet = False) -> None:
     """Write every usable stack as NIfTI with a JSON sidecar, and an index of what was left out and why."""
     from lfja_mri.config import load_pipeline_settings
@@ -127,7 +127,7 @@ def ingest(inputs: Inputs, out: Out, config: Config = None, *, quiet: Quiet = Fa
         )
 
 
-@app.command(epilog="Example: lfja-mri locate study_folder --out levels.csv")
+@app.command()
 def locate(
     study: OneInput,
     out: OutFile,
@@ -151,7 +151,7 @@ def locate(
         write_tissue_labels(level_map, images, mask_out)
 
 
-@app.command(epilog="Example: lfja-mri segment study_folder --out joints")
+@app.command()
 def segment(
     study: OneInput,
     out: Out,
