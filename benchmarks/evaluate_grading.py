@@ -1,30 +1,33 @@
 """How well the grades agree with the truth of the evaluation phantoms, through the whole pipeline.
 
-Confusion tables by level, side, protocol and quality are printed beside the rows; the worst cell is explained.
+Confusion tables by level, side, protocol and quality are printed beside the rows; one joint of the worst cell is explained
+and drawn below `evaluation_output/grading`. Phantoms graded ahead by `python -m benchmarks.graded_phantoms` are used as
+they are; without any, the default number is graded now.
 
     python -m benchmarks.evaluate_grading
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.phantoms import evaluation_seeds, graded, kept
+from benchmarks.graded_phantoms import ROWS, GradedPhantom, graded_phantoms, kept_rows
+from benchmarks.phantoms import DEFAULT_COUNT, evaluation_count, kept
 from benchmarks.rows import Row
 from lfja_mri.grading import Agreement, agreement, confusion_lines, explain, load_rules
-from lfja_mri.model import FloatArray, Graded, JointResult, Level, Side, StudyImages, StudyResult
+from lfja_mri.model import FloatArray, Graded, JointResult, Level, Side, StudyResult
 from lfja_mri.phantom import PhantomTruth
 from lfja_mri.pipeline import grade_images, prepare
+from lfja_mri.report.figures import joint_picture
 
 AXIAL_FAT_SUPPRESSED = ("trial", "trial_dixon")
 STIR_ALONE = ("routine_clinical",)
-GAINS = (0.2, 0.5, 2.0, 5.0)
-GAIN_STUDIES = 2
 SAME_JOINT_MM = 10.0
-DATA = "evaluation phantoms, seeds >= 10000, whole pipeline"
+DATA = "evaluation phantoms, seeds >= 10000, every grade equally likely, whole pipeline"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +58,15 @@ class Case:
 
 
 def rows() -> list[Row]:
-    """Grade every evaluation phantom, print the tables, and return the figures."""
-    return rows_of(list(_cases()), _gain_share())
+    """Judge the evaluation phantoms, print the tables, draw the worst joint, and return the figures."""
+    count = evaluation_count()
+    phantoms = kept_rows(count)
+    if len(phantoms) < min(count, DEFAULT_COUNT):
+        phantoms = list(graded_phantoms(min(count, DEFAULT_COUNT)))
+    cases = [case for one in phantoms for case in cases_of(one.recipe, one.seed, one.result, one.truth)]
+    found = rows_of(cases, _gain_share(phantoms))
+    _show_worst([case for case in cases if case.grade is not None])
+    return found
 
 
 def rows_of(cases: Sequence[Case], same_with_gain: tuple[int, int]) -> list[Row]:
@@ -85,6 +95,8 @@ def rows_of(cases: Sequence[Case], same_with_gain: tuple[int, int]) -> list[Row]
         _share_row("interval contains the true grade", judged, _covered, ">= 95 %", 0.95),
         _share_row("interval contains the true grade, level named right", placed, _covered, ">= 95 %", 0.95),
         _width_row(judged),
+        _named_row(cases),
+        _per_grade_row(cases),
         _row("grade unchanged with image gain 0.2 to 5", same, all_joints, ">= 99 %", 0.99),
     ]
 
@@ -130,6 +142,26 @@ def _width_row(cases: Sequence[Case]) -> Row:
     )
 
 
+def _named_row(cases: Sequence[Case]) -> Row:
+    """Count the phantoms of which every joint lies where its name says."""
+    by_phantom: dict[tuple[str, int], list[Case]] = {}
+    for case in cases:
+        by_phantom.setdefault((case.recipe, case.seed), []).append(case)
+    right = [
+        all(case.offset_mm is None or case.offset_mm <= SAME_JOINT_MM for case in group)
+        and any(case.offset_mm is not None for case in group)
+        for group in by_phantom.values()
+    ]
+    return _row("phantoms whose levels are all named right", sum(right), len(right), "none set", None)
+
+
+def _per_grade_row(cases: Sequence[Case]) -> Row:
+    counts = Counter(case.truth for case in cases)
+    fewest = min(counts[grade] for grade in range(5))
+    value = ", ".join(f"{grade}: {counts[grade]}" for grade in range(5))
+    return Row("grades: joints per true grade", value, ">= 200 each", fewest >= 200, DATA)
+
+
 def _of_grade(cases: Sequence[Case], grade: int) -> list[Case]:
     return [case for case in cases if case.truth == grade]
 
@@ -160,12 +192,6 @@ def _covered(case: Case) -> bool:
 # ------------------------------------------------------------------------------------------------ data
 
 
-def _cases() -> Iterator[Case]:
-    for recipe, seed in evaluation_seeds():
-        result, truth = graded(recipe, seed)
-        yield from cases_of(recipe, seed, result, truth)
-
-
 def cases_of(recipe: str, seed: int, result: StudyResult, truth: PhantomTruth) -> Iterator[Case]:
     """Pair every joint that the phantom has with what the pipeline said of the joint of that name."""
     found = {(joint.level, joint.side): joint for joint in result.joints}
@@ -193,26 +219,15 @@ def _offset_mm(result: JointResult, centre_lps_mm: FloatArray) -> float | None:
     )
 
 
-def _gain_share() -> tuple[int, int]:
-    """Return (joints whose grade stays, joints) over studies whose images are all multiplied by a gain."""
-    same = total = 0
-    for recipe, seed in [pair for pair in evaluation_seeds() if pair[0] == "trial"][:GAIN_STUDIES]:
-        plain = graded(recipe, seed)[0]
-        for gain in GAINS:
-            louder = grade_images(with_gain(kept(recipe, seed).images, gain), prepare())
-            pairs = list(zip(plain.joints, louder.joints, strict=True))
-            same += sum(_grade_of(first) == _grade_of(second) for first, second in pairs)
-            total += len(pairs)
-    return same, total
-
-
-def with_gain(images: StudyImages, gain: float) -> StudyImages:
-    """Return the images with every signal multiplied."""
-    scaled = [
-        replace(image, volume=replace(image.volume, values_zyx=image.volume.values_zyx * np.float32(gain)))
-        for image in images.images
+def _gain_share(phantoms: Sequence[GradedPhantom]) -> tuple[int, int]:
+    """Return (joints whose grade stays, joints) over studies whose images were all multiplied by a gain."""
+    pairs = [
+        (_grade_of(plain), louder)
+        for one in phantoms
+        for grades in one.with_gain
+        for plain, louder in zip(one.result.joints, grades, strict=True)
     ]
-    return replace(images, images=tuple(scaled))
+    return sum(plain == louder for plain, louder in pairs), len(pairs)
 
 
 def _grade_of(joint: JointResult) -> int | None:
@@ -238,10 +253,25 @@ def _print_tables(cases: Sequence[Case]) -> None:
             kappa = "undefined" if result.kappa_quadratic is None else f"{result.kappa_quadratic:.3f}"
             print(f"{title} {name}: {result.joints} joints, kappa {kappa}, exact {result.exact:.1%}")
             print("\n".join(f"  {line}" for line in confusion_lines(result.confusion)))
-    if cases:
-        worst = max(cases, key=lambda case: abs((case.grade or 0) - case.truth))
-        print(f"worst joint: {worst.recipe} seed {worst.seed}, true grade {worst.truth}")
-        print(explain(worst.result, load_rules()))
+
+
+def _show_worst(cases: Sequence[Case]) -> None:
+    """Explain and draw one joint of the cell that weighs most: joints in it times the square of its distance."""
+    if not cases:
+        return
+    cells = Counter((case.truth, case.grade or 0) for case in cases)
+    worst = max(sorted(cells), key=lambda cell: cells[cell] * (cell[0] - cell[1]) ** 2)
+    case = next(case for case in cases if (case.truth, case.grade) == worst)
+    print(f"worst cell: {cells[worst]} joints of true grade {worst[0]} called {worst[1]}; one of them is")
+    print(f"{case.recipe} seed {case.seed}, joint found {case.offset_mm} mm from the true one")
+    print(explain(case.result, load_rules()))
+    images = kept(case.recipe, case.seed).images
+    found = grade_images(images, prepare()).joints
+    result = next(one for one in found if (one.level, one.side) == (case.level, case.side))
+    path = ROWS / "worst.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(joint_picture(result, images.images))
+    print(f"picture: {path}")
 
 
 if __name__ == "__main__":

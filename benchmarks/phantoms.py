@@ -1,30 +1,41 @@
-"""The evaluation phantoms, made once and kept: seeds from 10000 up, which nothing was tuned on.
+"""The evaluation phantoms: seeds from 10000 up, which nothing was tuned on.
 
-Simulating is the slow part of an evaluation, so studies are kept below `evaluation_output/phantoms`, named by a digest of
-the code and configuration that made them: a changed phantom is made anew.
-
-    python -m benchmarks.phantoms [--jobs 2]     # make them ahead of time
+Every wished grade is equally likely in them, so that rare grades are not judged on a handful of joints. Recipes take
+turns, so that the first so many are as mixed as all of them. Where images are needed again the studies are kept below
+`evaluation_output/phantoms`, named by a digest of the code and configuration that made them; `graded_phantoms` keeps only
+what came out.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
+import os
 import pickle
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from lfja_mri.model import StudyImages, StudyResult
-from lfja_mri.phantom import PhantomTruth, load_recipe, simulate
+from lfja_mri.phantom import PhantomTruth, Recipe, load_recipe, simulate
 from lfja_mri.pipeline import grade_images, prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "evaluation_output" / "phantoms"
-FIRST_SEED = 10000
-COUNTS = {"routine_clinical": 10, "trial": 10, "trial_dixon": 4, "post_contrast": 4}
+COUNT_VARIABLE = "LFJA_EVALUATION_PHANTOMS"
+DEFAULT_COUNT = 28
+FIRST_SEEDS = {"routine_clinical": 10000, "trial": 11000, "trial_dixon": 12000, "post_contrast": 13000}
+TURNS = (
+    "routine_clinical",
+    "trial",
+    "trial_dixon",
+    "routine_clinical",
+    "trial",
+    "post_contrast",
+    "trial",
+)
+GRADE_WEIGHTS = (0.2, 0.2, 0.2, 0.2, 0.2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +48,27 @@ class Simulated:
     truth: PhantomTruth
 
 
-def evaluation_seeds() -> list[tuple[str, int]]:
-    """Return (recipe, seed) of every evaluation phantom; no seed serves two recipes."""
-    pairs = []
-    seed = FIRST_SEED
-    for recipe, count in COUNTS.items():
-        pairs += [(recipe, seed + number) for number in range(count)]
-        seed += 1000
-    return pairs
+def evaluation_count() -> int:
+    """Return how many phantoms to judge: what the environment asks for, or the default."""
+    return int(os.environ.get(COUNT_VARIABLE, DEFAULT_COUNT))
+
+
+def evaluation_seeds(count: int | None = None) -> list[tuple[str, int]]:
+    """Return (recipe, seed) of the first so many evaluation phantoms; no seed serves two recipes."""
+    return list(islice(_in_turns(), evaluation_count() if count is None else count))
+
+
+def _in_turns() -> Iterator[tuple[str, int]]:
+    seeds = dict(FIRST_SEEDS)
+    while True:
+        for recipe in TURNS:
+            yield recipe, seeds[recipe]
+            seeds[recipe] += 1
+
+
+def evaluation_recipe(name: str) -> Recipe:
+    """Return a recipe in which every grade is equally likely."""
+    return load_recipe(name).model_copy(update={"grade_weights": GRADE_WEIGHTS})
 
 
 def evaluation_phantoms(*recipes: str) -> Iterator[Simulated]:
@@ -55,16 +79,26 @@ def evaluation_phantoms(*recipes: str) -> Iterator[Simulated]:
 
 
 def kept(recipe: str, seed: int) -> Simulated:
-    """Return one phantom, made now unless it is kept."""
-    path = KEPT / f"{recipe}-{seed}-{phantom_digest()}.pickle"
+    """Return one phantom with its images, made now unless it is kept."""
+    path = kept_path(recipe, seed)
     if path.is_file():
         return Simulated(recipe, seed, *pickle.loads(path.read_bytes()))  # noqa: S301 - written by this module
-    made = simulate(load_recipe(recipe), seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(pickle.dumps(made))
-    partial.replace(path)
+    made = simulate(evaluation_recipe(recipe), seed)
+    write_whole(path, pickle.dumps(made))
     return Simulated(recipe, seed, *made)
+
+
+def kept_path(recipe: str, seed: int) -> Path:
+    """Return where the images of a phantom are kept."""
+    return KEPT / f"even-{recipe}-{seed}-{phantom_digest()}.pickle"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under its name only once it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
 
 
 @cache
@@ -77,28 +111,15 @@ def graded(recipe: str, seed: int) -> tuple[StudyResult, PhantomTruth]:
 @cache
 def phantom_digest() -> str:
     """Return a digest of everything that decides what a phantom looks like."""
-    folders = (ROOT / "lfja_mri" / "phantom", ROOT / "configs" / "phantom")
+    return digest_of((ROOT / "lfja_mri" / "phantom", ROOT / "configs" / "phantom"))
+
+
+def digest_of(places: Iterable[Path]) -> str:
+    """Return a digest of the code, settings and weights in some files and folders."""
     files = sorted(
-        path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".toml"}
+        path
+        for place in places
+        for path in ([place] if place.is_file() else place.rglob("*"))
+        if path.suffix in {".py", ".toml", ".onnx", ".npz"}
     )
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:10]
-
-
-def _make(pair: tuple[str, int]) -> str:
-    kept(*pair)
-    return f"{pair[0]} {pair[1]}"
-
-
-def main() -> None:
-    """Make every evaluation phantom that is not kept yet."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--jobs", type=int, default=1)
-    with ProcessPoolExecutor(parser.parse_args().jobs) as pool:
-        for done in pool.map(_make, evaluation_seeds()):
-            print(done, flush=True)
-
-
-if __name__ == "__main__":
-    main()
