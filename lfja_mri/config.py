@@ -141,20 +141,26 @@ class RefineSettings(Settings):
     slice_freedom_mm: float
     height_gain: float
     height_sd_mm: float
+    height_sd_share: float
+    beside_gain: float
+    beside_score: float
     present_score: float
     absent_score: float
     line_freedom_mm: float
     line_stiffness: float
     line_pull: float
     tip_freedom_mm: float
+    tip_sd_mm: float
     tip_score: float
+    tip_line_share: float
     tip_gain: float
     tip_least_lateral_mm: float
-    length_sd_mm: float
+    length_sd_share: float
     midline_sd_mm: float
     gap_range_mm: tuple[float, float]
     gap_weight: float
     subchondral_mm: float
+    middle_freedom_mm: float
     best_uncertainty_mm: float
 
 

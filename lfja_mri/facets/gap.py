@@ -20,8 +20,8 @@ FLANK_WITHIN_MM = 4.0
 LEAST_CONTRAST = 0.08
 
 
-def measured_gap_mm(image: Image, frame: JointFrame, subchondral_mm: float) -> float | None:
-    """Return the width of a joint's space, the mean over its middle.
+def measured_gap_mm(image: Image, frame: JointFrame, subchondral_mm: float) -> tuple[float, float] | None:
+    """Return the width of a joint's space, the mean over its middle, and how far beside the line its middle lies.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def measured_gap_mm(image: Image, frame: JointFrame, subchondral_mm: float) -> f
 
     Returns
     -------
-    mm between the bones; None where no line stands out between two darker ones.
+    mm between the bones, and mm along the frame's normal; None where no line stands out between two darker ones.
     """
     profile = _mean_profile(image, frame)
     if profile is None:
@@ -41,7 +41,8 @@ def measured_gap_mm(image: Image, frame: JointFrame, subchondral_mm: float) -> f
     contrast = float(profile[peak] - max(profile[front], profile[back]))
     if contrast < LEAST_CONTRAST * float(np.ptp(profile)) or contrast <= 0:
         return None
-    return _vertex_mm(profile, back) - _vertex_mm(profile, front) - subchondral_mm
+    first, last = _vertex_mm(profile, front), _vertex_mm(profile, back)
+    return last - first - subchondral_mm, 0.5 * (first + last)
 
 
 def _mean_profile(image: Image, frame: JointFrame) -> FloatArray | None:

@@ -1,4 +1,4 @@
-"""From the arcs that each slice chose to one joint: how high it sits, and its line from tip to tip at that height.
+"""From the arcs that each slice chose to one joint's line, from tip to tip, at the height of its middle.
 
 The final line may leave its arc a little, smoothly (dynamic programming over the evidence), and is cut where the
 evidence ends: the arcs' length is only the prior's.
@@ -13,30 +13,14 @@ from lfja_mri.config import RefineSettings
 from lfja_mri.facets import cuts as cut_grid
 from lfja_mri.facets.cuts import Cut
 from lfja_mri.facets.evidence import PIXEL_MM, direction_index
+from lfja_mri.facets.extent import Sheet, fit_tips
 from lfja_mri.facets.frames import LINE_POINTS, JointShape, arc_points
 from lfja_mri.facets.search import Arc, SideSearch
-from lfja_mri.model import FloatArray
+from lfja_mri.model import BoolArray, FloatArray
 
 STEP_MM = 0.5
 SIDEWAYS_MM = 0.6
-HEIGHT_CANDIDATES_MM = np.arange(-6.0, 6.01, 0.5)
-
-
-def joint_height_mm(
-    search: SideSearch, arcs: tuple[Arc, ...], shape: JointShape, settings: RefineSettings
-) -> float:
-    """Return how far above its expected place the middle of a joint lies.
-
-    A box of the joint's height slides over the slices' scores; slices beyond the stack's ends say nothing.
-    """
-    heights = np.array([cut.height_mm for cut in search.cuts])
-    excess = np.array([arc.score for arc in arcs]) - settings.present_score
-    pitch = float(np.median(np.diff(heights))) if len(heights) > 1 else shape.height_mm
-    distance = np.abs(heights[None, :] - HEIGHT_CANDIDATES_MM[:, None])
-    inside = 1.0 / (1.0 + np.exp((distance - 0.5 * shape.height_mm) / (0.4 * pitch)))
-    gain = settings.height_gain * pitch / shape.height_mm * (inside @ excess)
-    prior = -0.5 * (HEIGHT_CANDIDATES_MM / settings.height_sd_mm) ** 2
-    return float(HEIGHT_CANDIDATES_MM[int(np.argmax(gain + prior))])
+ACROSS_MM = np.arange(-4.0, 4.01, 0.4)
 
 
 def joint_line(
@@ -51,13 +35,32 @@ def joint_line(
     runs = [_Run(search, arcs, at, shape, settings) for at in range(len(arcs))]
     evidence = (1.0 - share) * runs[lower].evidence() + share * runs[upper].evidence()
     sideways = _smooth_path(evidence, settings)
-    around = [run for run in runs if abs(run.cut.height_mm - height_mm) <= 0.35 * shape.height_mm]
-    along = np.mean([run.best_near(sideways) for run in around or [runs[lower]]], axis=0)
     outwards = (1.0 - share) * runs[lower].points[:, 0] + share * runs[upper].points[:, 0]
-    first, last = _tips(np.where(outwards < settings.tip_least_lateral_mm, -1.0, along), shape, settings)
+    sheet = _sheet(height_mm, runs, sideways, outwards < settings.tip_least_lateral_mm)
+    first, last = _between(sheet.along_mm, *fit_tips(sheet, shape, settings))
     offsets = sideways[first : last + 1]
     lines = [runs[at].lps(offsets, first, last) for at in (lower, upper)]
     return _resampled((1.0 - share) * lines[0] + share * lines[1])
+
+
+def _sheet(height_mm: float, runs: list[_Run], sideways_mm: FloatArray, canal: BoolArray) -> Sheet:
+    """Return what the slices show along their lines; places that lie in the canal show nothing."""
+    count = len(sideways_mm)
+    seen = np.stack([run.best_near(sideways_mm) for run in runs])
+    profiles = np.stack([run.profiles(sideways_mm) for run in runs])
+    return Sheet(
+        heights_mm=np.array([run.cut.height_mm for run in runs]) - height_mm,
+        along_mm=np.asarray((np.arange(count) - 0.5 * (count - 1)) * STEP_MM, dtype=np.float64),
+        evidence=np.where(canal, -1.0, seen),
+        profiles=np.where(canal[:, None], profiles[..., :1], profiles),
+        across_mm=ACROSS_MM,
+    )
+
+
+def _between(along_mm: FloatArray, middle_mm: float, length_mm: float) -> tuple[int, int]:
+    """Return the first and last place of a stretch."""
+    inside = np.flatnonzero(np.abs(along_mm - middle_mm) <= 0.5 * length_mm + 0.5 * STEP_MM)
+    return int(inside[0]), int(inside[-1])
 
 
 class _Run:
@@ -99,6 +102,15 @@ class _Run:
         near = np.abs(self._sideways[None, :] - sideways_mm[:, None]) <= SIDEWAYS_MM + 1e-6
         return np.max(np.where(near, self.evidence(), -np.inf), axis=1)
 
+    def profiles(self, sideways_mm: FloatArray) -> FloatArray:
+        """Return the signal across a path, shape (points, offsets of `ACROSS_MM`)."""
+        path = self.points + sideways_mm[:, None] * self.normals
+        places = path[:, None] + ACROSS_MM[None, :, None] * self.normals[:, None]
+        column = (places[..., 0] - cut_grid.INNER_MM) / PIXEL_MM
+        row = (places[..., 1] + cut_grid.DEPTH_MM) / PIXEL_MM
+        values = ndimage.map_coordinates(self.cut.patch, [row, column], order=1, mode="nearest")
+        return np.asarray(values, dtype=np.float64)
+
     def lps(self, sideways_mm: FloatArray, first: int, last: int) -> FloatArray:
         """Return a stretch of the path in LPS mm."""
         chosen = slice(first, last + 1)
@@ -136,21 +148,6 @@ def _smooth_path(evidence: FloatArray, settings: RefineSettings) -> FloatArray:
         at = int(back[at])
         path.append(at)
     return ndimage.gaussian_filter1d(offsets[path[::-1]], 1.5, mode="nearest")
-
-
-def _tips(along: FloatArray, shape: JointShape, settings: RefineSettings) -> tuple[int, int]:
-    """Return the first and last point of the joint: the stretch with most evidence whose length is plausible."""
-    count = len(along)
-    gained = np.concatenate([[0.0], np.cumsum(along - settings.tip_score)]) * STEP_MM
-    first, last = np.indices((count, count))
-    length = (last - first) * STEP_MM
-    moved = (0.5 * (first + last) - 0.5 * (count - 1)) * STEP_MM
-    plausible = -0.5 * ((length - shape.length_mm) / settings.length_sd_mm) ** 2
-    plausible = plausible - 0.5 * (moved / settings.tip_freedom_mm) ** 2
-    worth = settings.tip_gain * (gained[last + 1] - gained[first]) + plausible
-    worth = np.where(length >= 0.5 * shape.length_mm, worth, -np.inf)
-    best = np.unravel_index(int(np.argmax(worth)), worth.shape)
-    return int(best[0]), int(best[1])
 
 
 def _resampled(line: FloatArray) -> FloatArray:

@@ -14,12 +14,16 @@ from scipy import ndimage
 
 from lfja_mri import geometry
 from lfja_mri.config import SagittalSettings
+from lfja_mri.facets.extent import HeightProfile
 from lfja_mri.facets.frames import JointShape, Site, arc_points
 from lfja_mri.model import FloatArray, Image
 
 STEP_MM = 0.7
 DEPTH_MM, HEIGHT_MM = 22.0, 18.0
 BAND_SMOOTHING_MM = 1.2
+HEIGHT_SEEN_MM = 17.5
+MIDDLE_THIRD = 0.3
+BESIDE_MM = 2.1
 
 ShiftedImages = tuple[tuple[Image, FloatArray], ...]
 SitePair = tuple[Site, Site]
@@ -53,6 +57,33 @@ def parasagittal_pair(
         (_moved(shape, moves[int(at)]), float(total[int(at)]))
         for shape, total, at in zip(shapes, totals, best, strict=True)
     )
+
+
+def height_profile(images: ShiftedImages, site: Site, shape: JointShape) -> HeightProfile | None:
+    """Return how clearly fat-suppressed sagittal slices show a joint at each height; None where none does.
+
+    Only slices through the joint's middle third are read: further out its height shrinks.
+    """
+    heights = _steps(HEIGHT_SEEN_MM)
+    rows = []
+    for image, shift in images:
+        if not image.role.contrast.is_fat_suppressed:
+            continue
+        reach = MIDDLE_THIRD * shape.length_mm * np.sin(np.deg2rad(max(shape.angle_deg, 20.0)))
+        for offset in _slice_offsets(image, shift, site, shape):
+            patch = _patch(image, shift, site, shape, offset) if abs(offset) <= reach else None
+            if patch is not None:
+                rows.append(_along_height(_band(patch, image), _line_behind(offset, shape), shape, heights))
+    return HeightProfile(heights, np.mean(rows, axis=0)) if rows else None
+
+
+def _along_height(band: FloatArray, line_behind: float, shape: JointShape, heights: FloatArray) -> FloatArray:
+    """Return the best evidence within `BESIDE_MM` of the joint at each height."""
+    slope = shape.normal_cranial / np.sin(np.deg2rad(max(shape.angle_deg, 20.0)))
+    near = _steps(BESIDE_MM)
+    column = (line_behind + slope * heights[:, None] + near[None, :] + DEPTH_MM) / STEP_MM
+    row = np.broadcast_to((heights[:, None] + HEIGHT_MM) / STEP_MM, column.shape)
+    return np.asarray(ndimage.map_coordinates(band, [row, column], order=1, mode="nearest").max(axis=1))
 
 
 def _moved(shape: JointShape, move: FloatArray) -> JointShape:

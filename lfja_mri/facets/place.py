@@ -13,7 +13,7 @@ from lfja_mri.facets.coverage import coverage_of
 from lfja_mri.facets.cuts import best_axial_image
 from lfja_mri.facets.frames import Site
 from lfja_mri.facets.masks import ProcessMasks, joint_from_masks
-from lfja_mri.facets.parasagittal import parasagittal_pair
+from lfja_mri.facets.parasagittal import ShiftedImages, parasagittal_pair
 from lfja_mri.facets.prior import expected_shape, site_of
 from lfja_mri.facets.refine import (
     FramePair,
@@ -107,18 +107,22 @@ def _frames(
     """Return the joints as axial slices show them, else as sagittal ones do; the midline may move."""
     settings = scene.settings
     shapes = (expected_shape(sites[0], settings), expected_shape(sites[1], settings))
+    beside = _sagittal_images(shifts, scene)
     if axial is None:
-        return sites, _sagittal_frames(sites, shapes, shifts, scene)
+        return sites, _sagittal_frames(sites, shapes, beside, scene)
     sites = centred_sites(axial, sites, shapes, settings)
-    return sites, refine_pair(axial, sites, shapes, settings)
+    return sites, refine_pair(axial, sites, shapes, settings, beside)
 
 
-def _sagittal_frames(sites: SitePair, shapes: ShapePair, shifts: Shifts, scene: _Scene) -> FramePair:
+def _sagittal_images(shifts: Shifts, scene: _Scene) -> ShiftedImages:
+    """Return the sagittal images, each with the shift at which it shows the reference's structures."""
+    shift_of = {shift.image_key: shift.shift_lps_mm for shift in shifts}
+    return tuple((image, shift_of.get(image.key, np.zeros(3))) for image in scene.study.of(Plane.SAGITTAL))
+
+
+def _sagittal_frames(sites: SitePair, shapes: ShapePair, images: ShiftedImages, scene: _Scene) -> FramePair:
     """Return the joints as sagittal slices show them, or where anatomy expects them."""
     settings = scene.settings
-    shift_of = {shift.image_key: shift.shift_lps_mm for shift in shifts}
-    sagittal = scene.study.of(Plane.SAGITTAL)
-    images = tuple((image, shift_of.get(image.key, np.zeros(3))) for image in sagittal)
     moved = parasagittal_pair(images, sites, shapes, settings.sagittal)
     if np.mean([score for _, score in moved]) < settings.sagittal.present_score:
         first, second = (

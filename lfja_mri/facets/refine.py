@@ -12,10 +12,12 @@ import numpy as np
 from lfja_mri.config import FacetsSettings, RefineSettings
 from lfja_mri.facets.cuts import cuts_of
 from lfja_mri.facets.evidence import Weights
+from lfja_mri.facets.extent import HeightProfile, fit_height
 from lfja_mri.facets.frames import JointShape, Site, joint_frame
 from lfja_mri.facets.gap import measured_gap_mm
-from lfja_mri.facets.lines import joint_height_mm, joint_line
+from lfja_mri.facets.lines import joint_line
 from lfja_mri.facets.midline import midline_shift_mm
+from lfja_mri.facets.parasagittal import ShiftedImages, height_profile
 from lfja_mri.facets.search import Arc, SideSearch, arc_of, best_pair, search_side, slice_arcs
 from lfja_mri.model import FloatArray, Image, JointFrame
 
@@ -30,8 +32,16 @@ SAGITTAL_ONLY = "joint_from_sagittal_slices"
 MIRRORED = "joint_from_other_side"
 
 
-def refine_pair(image: Image, sites: SitePair, shapes: ShapePair, settings: FacetsSettings) -> FramePair:
-    """Find the left and the right joint of a level in an axial stack; `sites` are centred by `centred_sites`."""
+def refine_pair(
+    image: Image, sites: SitePair, shapes: ShapePair, settings: FacetsSettings, beside: ShiftedImages = ()
+) -> FramePair:
+    """Find the left and the right joint of a level in an axial stack; `sites` are centred by `centred_sites`.
+
+    Parameters
+    ----------
+    beside
+        Sagittal images of the same level: where they show a joint they say how high it reaches.
+    """
     searches = tuple(
         search_side(
             cuts_of(image, site, shape, settings.refine),
@@ -49,7 +59,7 @@ def refine_pair(image: Image, sites: SitePair, shapes: ShapePair, settings: Face
     sides = []
     for own, other in ((0, 1), (1, 0)):
         if arcs[own].score >= settings.refine.absent_score:
-            found = _refined(sites[own], shapes[own], searches[own], picks[own], settings)
+            found = _refined(sites[own], shapes[own], searches[own], picks[own], settings, beside)
             sides.append(_with_gap(image, found, settings.refine))
         elif arcs[other].score >= settings.refine.present_score:
             sides.append(_mirrored(sites[own], shapes[own], arcs[other], settings))
@@ -70,14 +80,7 @@ def centred_sites(image: Image, sites: SitePair, shapes: ShapePair, settings: Fa
 
 def _mirrored(site: Site, shape: JointShape, other: Arc, settings: FacetsSettings) -> JointFrame:
     """Return a joint that its own image does not show where its clearly seen opposite suggests."""
-    likely = replace(
-        shape,
-        behind_mm=shape.behind_mm + other.backwards_mm,
-        lateral_mm=other.outwards_mm,
-        angle_deg=other.angle_deg,
-        bend_deg=other.bend_deg,
-    )
-    frame = prior_frame(site, likely, settings)
+    frame = prior_frame(site, _moved(shape, other), settings)
     return replace(frame, flags=(MIRRORED,), confidence=0.4 * site.disc.confidence)
 
 
@@ -111,11 +114,21 @@ def _weights(image: Image, settings: RefineSettings) -> Weights:
 
 
 def _refined(
-    site: Site, shape: JointShape, search: SideSearch, pick: tuple[int, ...], settings: FacetsSettings
+    site: Site,
+    shape: JointShape,
+    search: SideSearch,
+    pick: tuple[int, ...],
+    settings: FacetsSettings,
+    beside: ShiftedImages,
 ) -> JointFrame:
     arc = arc_of(search, pick, shape, settings.refine)
     arcs = slice_arcs(search, pick, shape, settings.refine)
-    height = joint_height_mm(search, arcs, shape, settings.refine)
+    slices = HeightProfile(
+        np.array([cut.height_mm for cut in search.cuts]), np.array([arc.score for arc in arcs])
+    )
+    seen = height_profile(beside, site, _moved(shape, arc))
+    height, tall = fit_height(slices, seen, shape, settings.refine)
+    shape = replace(shape, height_mm=tall)
     line = joint_line(height, search, arcs, shape, settings.refine)
     flags = _flags(arc, height, shape, settings)
     confidence = site.disc.confidence * _certainty(arc, flags, settings.refine)
@@ -130,14 +143,32 @@ def _refined(
     )
 
 
+def _moved(shape: JointShape, arc: Arc) -> JointShape:
+    """Return the shape where an arc puts it."""
+    return replace(
+        shape,
+        behind_mm=shape.behind_mm + arc.backwards_mm,
+        lateral_mm=arc.outwards_mm,
+        angle_deg=arc.angle_deg,
+        bend_deg=arc.bend_deg,
+    )
+
+
 def _with_gap(image: Image, frame: JointFrame, settings: RefineSettings) -> JointFrame:
-    """Return the frame with its gap between what the image shows and what anatomy expects."""
+    """Return the frame in the middle between its bones, its gap between what the image shows and what anatomy expects."""
     measured = measured_gap_mm(image, frame, settings.subchondral_mm)
     if measured is None:
         return frame
+    width, beside = measured
     low, high = settings.gap_range_mm
     weight = settings.gap_weight
-    return replace(frame, gap_mm=weight * float(np.clip(measured, low, high)) + (1.0 - weight) * frame.gap_mm)
+    step = float(np.clip(beside, -settings.middle_freedom_mm, settings.middle_freedom_mm)) * frame.normal_lps
+    return replace(
+        frame,
+        gap_mm=weight * float(np.clip(width, low, high)) + (1.0 - weight) * frame.gap_mm,
+        centre_lps_mm=frame.centre_lps_mm + step,
+        joint_line_lps_mm=frame.joint_line_lps_mm + step,
+    )
 
 
 def _length_mm(line: FloatArray) -> float:
