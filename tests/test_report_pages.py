@@ -6,6 +6,7 @@ from functools import cache
 from html.parser import HTMLParser
 
 import fake_results as fake
+import numpy as np
 import pytest
 
 from lfja_mri import report
@@ -166,7 +167,7 @@ def test_a_joint_that_cannot_be_compared_says_why():
 
 
 def test_stored_pictures_serve_where_there_are_no_pixels():
-    picture = b"\x89PNG"
+    picture = views.gray_png(np.zeros((30, 40)))
     stored = {"L4-L5 left": report.StoredPair(picture, picture)}
     html = report.comparison_page(fake.change_table(), about=ABOUT, stored=stored)
     check_page(html)

@@ -93,7 +93,8 @@ def agree(
 
 @app.command()
 def report(folder: Graded) -> None:
-    """Write the first page of an archive again from its tables; the studies' own pages stay as they were."""
-    from lfja_mri.batch.pages import write_index
+    """Write the pages of an archive from its tables and stored pictures: studies, visits side by side, the trial."""
+    from lfja_mri.batch.archive_pages import write_pages
 
-    messages.print(f"the first page lies in {write_index(folder)}")
+    pages = write_pages(folder)
+    messages.print(f"{len(pages)} pages written; the first lies in {pages[0]}")

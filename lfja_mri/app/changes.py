@@ -58,6 +58,7 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Compare two visits joint by joint; a change counts only beyond the noise of measuring."""
+    from lfja_mri.batch.archive_pages import stored_visits
     from lfja_mri.change import CHANGE_COLUMNS, change_rows
     from lfja_mri.config import load_change_settings
     from lfja_mri.outputs import about
@@ -78,7 +79,8 @@ def compare(
     if parquet and str(out) != "-":
         write_bytes(out.with_suffix(".parquet"), to_parquet(cells, "change"))
     if report and str(out) != "-":
-        page = comparison_page(cells, about=about(road), studies=compared.studies)
+        stored = {} if compared.studies else stored_visits(baseline, follow_up, cells)
+        page = comparison_page(cells, about=about(road), studies=compared.studies, stored=stored)
         write_text(out.with_suffix(".html"), page)
     if not quiet and str(out) != "-":
         messages.print(changes_table(cells))
@@ -118,6 +120,7 @@ def cohort(
 ) -> None:
     """Grade a whole trial and compare every later visit with the first."""
     from lfja_mri.app.progress import progress_display
+    from lfja_mri.batch.archive_pages import write_pages
     from lfja_mri.batch.cohort import run_cohort
     from lfja_mri.batch.run import RunOptions
     from lfja_mri.change import SUMMARY_COLUMNS
@@ -134,6 +137,8 @@ def cohort(
     settings = load_change_settings(change_config, repeatability=repeatability)
     with progress_display(quiet=quiet) as progress:
         done = run_cohort(manifest, out, road, settings, options, progress)
+    if report:
+        write_pages(out)
     if parquet:
         write_beside([out / f"{table}.csv" for table in ("grades", "change", "summary")])
     if not quiet:

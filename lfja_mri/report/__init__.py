@@ -8,10 +8,12 @@ from lfja_mri.report.figures import joint_picture, overview_picture
 from lfja_mri.report.label_map import label_map_files, make_label_map, write_label_map
 from lfja_mri.report.pages import study_page
 from lfja_mri.report.render import About
+from lfja_mri.report.stored import StoredStudy, stored_study_page
 
 __all__ = [
     "About",
     "StoredPair",
+    "StoredStudy",
     "cohort_page",
     "comparison_page",
     "index_page",
@@ -19,6 +21,7 @@ __all__ = [
     "label_map_files",
     "make_label_map",
     "overview_picture",
+    "stored_study_page",
     "study_page",
     "write_label_map",
 ]

@@ -109,6 +109,7 @@ def cohort_page(
     about: About,
     plots: Mapping[str, bytes] | None = None,
     links: Mapping[str, str] | None = None,
+    comparisons: Mapping[tuple[str, str], str] | None = None,
 ) -> str:
     """Return the page of a trial.
 
@@ -122,6 +123,8 @@ def cohort_page(
         Caption to PNG bytes.
     links
         Study key to the study's page, relative to this one.
+    comparisons
+        (subject, follow-up visit) to the page of that pair of visits.
     """
     order = [row["visit"] for row in summary_rows]
     lines = sorted(
@@ -147,6 +150,7 @@ def cohort_page(
         visits=order,
         summary=summary_lines(summary_rows),
         moved=[row for row in change_rows if verdict_of(row) in {"improved", "worsened"}],
+        comparisons=comparisons or {},
         plots=[(caption, views.data_uri(content)) for caption, content in (plots or {}).items()],
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lfja_mri.model import JointResult, StudyResult
 from lfja_mri.report import render, views
 from lfja_mri.report.render import About, Row
+from lfja_mri.report.stored import small_picture
 
 _MEASURE_PARTS = ("baseline", "follow_up", "change", "sdc")
 _CHANGES = ("improved", "unchanged", "worsened", "not_comparable")
@@ -107,7 +108,7 @@ def _card(
     row: Row, studies: tuple[StudyResult, StudyResult] | None, stored: Mapping[str, StoredPair]
 ) -> ChangeCard:
     kept = stored.get(f"{row['level']} {row['side']}")
-    uris = None if kept is None else (views.data_uri(kept.earlier), views.data_uri(kept.later))
+    uris = None if kept is None else (small_picture(kept.earlier), small_picture(kept.later))
     if studies is None:
         return ChangeCard(row, (), uris)
     baseline, follow_up = (_joint_of(study, row) for study in studies)

@@ -32,5 +32,5 @@ document.querySelectorAll('.marks select').forEach(select => select.addEventList
   if (select.value !== '') select.closest('.marks').querySelector('[value=other_grade]').checked = true;
 }));
 
-document.getElementById('all-outlines').addEventListener('change', event =>
+document.getElementById('all-outlines')?.addEventListener('change', event =>
   document.querySelectorAll('.outline-box').forEach(box => { box.checked = event.target.checked; }));
