@@ -7,6 +7,7 @@ import pytest
 from lfja_mri.config import load_pipeline_settings
 from lfja_mri.levels.canal import best_path, canal_line
 from lfja_mri.levels.locate import frames_of
+from lfja_mri.levels.network import Segmentation
 from lfja_mri.levels.numbering import name_discs, spread_names
 from lfja_mri.levels.sequence import find_chain, spacing_cost
 from lfja_mri.model import LEVELS_WITHOUT_L5, Level, NumberingBasis
@@ -36,6 +37,18 @@ def test_frame_has_the_size_and_axes_that_were_drawn() -> None:
     assert frame.axes.cranial == pytest.approx([0, 0, 1], abs=0.05)
     assert frame.axes.anterior == pytest.approx([0, -1, 0], abs=0.05)
     assert frame.axes.left == pytest.approx([1, 0, 0], abs=0.05)
+
+
+@pytest.mark.parametrize("planes", [slice(4, None), slice(None, -4)])
+def test_a_disc_cut_by_the_side_of_the_view_stays_in_its_place(planes: slice) -> None:
+    field, _ = fake_spine.spine()
+    affine = field.voxel_to_lps.copy()
+    affine[:3, 3] += (planes.start or 0) * affine[:3, 2]
+    chain = find_chain(Segmentation(field.shares[:, planes], affine, field.classes), SETTINGS)
+    assert chain is not None
+    for frame in frames_of(chain, SETTINGS):
+        assert frame.centre_lps_mm[0] == pytest.approx(fake_spine.MIDLINE_MM, abs=1.0)
+        assert frame.width_mm == pytest.approx(46.0, abs=5.0)
 
 
 @pytest.mark.parametrize("gap", [2, 3])

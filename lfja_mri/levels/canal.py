@@ -119,10 +119,12 @@ def best_path(profile: FloatArray, reach: int = 2, cost: float = 0.05) -> npt.ND
     """Column per row of the path with the largest sum that moves at most `reach` columns a row, each at a cost."""
     best = np.array(profile, dtype=np.float64)
     step = np.zeros(profile.shape, dtype=np.int64)
-    moves = range(-reach, reach + 1)
+    costs = cost * np.abs(np.arange(-reach, reach + 1.0))[:, None]
+    padded = np.full(best.shape[1] + 2 * reach, -np.inf)
+    moved = np.lib.stride_tricks.sliding_window_view(padded, best.shape[1])
     for row in range(1, len(best)):
-        padded = np.pad(best[row - 1], reach, constant_values=-np.inf)
-        choices = np.stack([padded[reach + m : reach + m + best.shape[1]] - cost * abs(m) for m in moves])
+        padded[reach : reach + best.shape[1]] = best[row - 1]
+        choices = moved - costs
         step[row] = np.argmax(choices, axis=0) - reach
         best[row] += choices.max(axis=0)
     path = np.zeros(len(best), dtype=np.int64)

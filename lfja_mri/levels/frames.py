@@ -116,17 +116,31 @@ def _plate_middle(
 
 
 def with_lateral_extent(
-    frame: DiscFrame, share_at: Callable[[FloatArray], FloatArray], settings: LevelsSettings
+    frame: DiscFrame,
+    share_at: Callable[[FloatArray], FloatArray],
+    inside_at: Callable[[FloatArray], BoolArray],
+    settings: LevelsSettings,
 ) -> DiscFrame:
     """Measure width and lateral centre from where the disc ends on either side, if that gives a plausible width.
+
+    Where the side of the view cuts a disc off, its usual width from the end that is seen stands in for the other end.
 
     Parameters
     ----------
     share_at
         Probability of disc at LPS points (N, 3).
+    inside_at
+        Whether LPS points (N, 3) lie in view.
     """
     steps = np.arange(0.0, 36.0, 1.0)
     reach = [_reach(frame, sign * steps, share_at, settings.width_share) for sign in (1.0, -1.0)]
+    ends = frame.centre_lps_mm + np.array([[reach[0]], [-reach[1]]]) * frame.axes.left
+    seen = inside_at(ends)
+    if not seen.any():
+        return frame
+    if not seen.all():
+        visible = int(np.argmax(seen))
+        reach[1 - visible] = settings.usual_width_per_depth * frame.depth_mm - reach[visible]
     width = reach[0] + reach[1]
     low, high = settings.width_per_depth
     if not low * frame.depth_mm <= width <= high * frame.depth_mm:

@@ -16,7 +16,7 @@ from lfja_mri.levels.frames import (
     smooth_laterally,
     with_lateral_extent,
 )
-from lfja_mri.levels.network import Segmentation, read_bone, read_share, segment
+from lfja_mri.levels.network import Segmentation, inside, read_bone, read_share, segment
 from lfja_mri.levels.sequence import Chain, find_chain
 from lfja_mri.model import (
     Disc,
@@ -137,7 +137,12 @@ def frame_of(chain: Chain, k: int, settings: LevelsSettings) -> DiscFrame:
         settings,
     )
     frame = between_end_plates(frame, lambda points: read_bone(chain.field, points), settings)
-    return with_lateral_extent(frame, lambda points: read_share(chain.field, "disc", points), settings)
+    return with_lateral_extent(
+        frame,
+        lambda points: read_share(chain.field, "disc", points),
+        lambda points: inside(chain.field, points, margin=0.0),
+        settings,
+    )
 
 
 def tissue_labels(image: Image, field: Segmentation) -> TissueLabels:
@@ -148,9 +153,9 @@ def tissue_labels(image: Image, field: Segmentation) -> TissueLabels:
     to_field = field.lps_to_voxel @ image.volume.voxel_to_lps
     out = np.zeros(shape, np.uint8)
     columns, rows = np.meshgrid(np.arange(shape[2]), np.arange(shape[1]))
+    first = apply(to_field, np.stack([columns, rows, np.zeros_like(columns)], axis=-1).astype(np.float64))
     for plane in range(shape[0]):
-        points = np.stack([columns, rows, np.full_like(columns, plane)], axis=-1).astype(np.float64)
-        out[plane] = _nearest(labels, apply(to_field, points))
+        out[plane] = _nearest(labels, first + plane * to_field[:3, 2])
     return TissueLabels(image.key, out)
 
 
@@ -158,8 +163,9 @@ def _nearest(
     labels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], index_xyz: FloatArray
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Read labels at fractional (column, row, plane) indices; 0 outside."""
-    whole = np.rint(index_xyz).astype(np.int64)
-    size = np.array(labels.shape[::-1])
-    inside = np.all((whole >= 0) & (whole < size), axis=-1)
-    kept = np.clip(whole, 0, size - 1)
-    return np.where(inside, labels[kept[..., 2], kept[..., 1], kept[..., 0]], 0).astype(np.uint8)
+    place = [np.rint(index_xyz[..., axis]).astype(np.int32) for axis in (2, 1, 0)]
+    inside = np.ones(index_xyz.shape[:-1], dtype=np.bool_)
+    for axis, size in enumerate(labels.shape):
+        inside &= (place[axis] >= 0) & (place[axis] < size)
+        np.clip(place[axis], 0, size - 1, out=place[axis])
+    return np.where(inside, labels[tuple(place)], 0).astype(np.uint8)

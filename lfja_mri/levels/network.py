@@ -213,14 +213,14 @@ def segment(volume: Volume, *, threads: int, closest_planes_mm: float) -> Segmen
     grid = canonical_grid(turned, weights.grid_mm, weights.multiple)
     planes = chosen_planes(turned, closest_planes_mm)
     slices = standardise(canonical_slices(turned, grid, planes))
-    parts = [
-        _probabilities(weights, slices[start : start + SLICES_PER_RUN])
-        for start in range(0, len(planes), SLICES_PER_RUN)
-    ]
+    shares = np.empty((len(weights.classes), *slices.shape), np.float32)
+    for start in range(0, len(planes), SLICES_PER_RUN):
+        chosen = slice(start, start + SLICES_PER_RUN)
+        shares[:, chosen] = _probabilities(weights, slices[chosen])
     affine = grid.voxel_to_lps.copy()
     affine[:3, 3] += planes[0] * affine[:3, 2]
     affine[:3, 2] *= planes[1] - planes[0] if len(planes) > 1 else 1
-    return Segmentation(np.concatenate(parts, axis=1), affine, weights.classes)
+    return Segmentation(shares, affine, weights.classes)
 
 
 def _threads_allowed(otherwise: int) -> int:
@@ -232,9 +232,10 @@ def _threads_allowed(otherwise: int) -> int:
 def _probabilities(weights: Weights, slices: ImageArray) -> ImageArray:
     """Softmax of the logits, shape (classes, slices, rows, columns)."""
     logits = weights.session.run(None, {"image": slices[:, None]})[0]
-    power = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares = power / power.sum(axis=1, keepdims=True)
-    return np.ascontiguousarray(np.moveaxis(shares, 1, 0), dtype=np.float32)
+    logits -= logits.max(axis=1, keepdims=True)
+    power = np.exp(logits, out=logits)
+    power /= power.sum(axis=1, keepdims=True)
+    return np.asarray(np.moveaxis(power, 1, 0))
 
 
 def read_share(field: Segmentation, name: str, points_lps_mm: FloatArray) -> FloatArray:
@@ -248,11 +249,16 @@ def read_bone(field: Segmentation, points_lps_mm: FloatArray) -> FloatArray:
     return np.asarray(sum(read_share(field, name, points_lps_mm) for name in SEGMENT_CLASSES))
 
 
-def inside_share(field: Segmentation, points_lps_mm: FloatArray) -> float:
-    """Share of LPS points that lie inside the canonical grid's planes and pixels."""
+def inside(field: Segmentation, points_lps_mm: FloatArray, margin: float = 0.5) -> BoolArray:
+    """Tell which LPS points (N, 3) lie inside the canonical grid, or up to a margin (in voxels) beyond voxel centres."""
     index = apply(field.lps_to_voxel, points_lps_mm)
     shape = np.array(field.shares.shape[:0:-1])
-    return float(np.mean(np.all((index >= -0.5) & (index <= shape - 0.5), axis=1)))
+    return np.asarray(np.all((index >= -margin) & (index <= shape - 1 + margin), axis=1))
+
+
+def inside_share(field: Segmentation, points_lps_mm: FloatArray) -> float:
+    """Share of LPS points that lie inside the canonical grid's planes and pixels."""
+    return float(np.mean(inside(field, points_lps_mm)))
 
 
 def largest_part(mask: BoolArray) -> BoolArray:
