@@ -105,6 +105,20 @@ def test_the_sacrum_is_no_lumbar_spine(variant):
     assert max(remnants) < 0.72
 
 
+def test_a_slipped_vertebra_stands_forward_of_the_next():
+    spines = [person(seed).spine for seed in range(60)]
+    slipped = [(spine, k) for spine in spines for k, disc in enumerate(spine.discs) if disc.slip_mm > 0]
+    assert 2 <= len(slipped) <= 20
+    for spine, k in slipped:
+        disc, above, below = spine.discs[k], spine.vertebrae[k - 1], spine.vertebrae[k]
+        plates = (
+            above.frame.to_lps(np.array([0.0, 0.0, -0.5 * above.height_mm])),
+            below.frame.to_lps(np.array([0.0, 0.0, 0.5 * below.height_mm])),
+        )
+        upper, lower = (disc.frame.from_lps(plate)[0] for plate in plates)
+        assert upper - lower == pytest.approx(disc.slip_mm, abs=1.6)
+
+
 @pytest.mark.parametrize(("variant", "count"), sorted(LUMBAR_COUNT.items()))
 def test_variants_have_their_number_of_levels(variant, count):
     joints = person(variant=variant).spine.graded_joints()

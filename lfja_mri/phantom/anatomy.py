@@ -23,6 +23,7 @@ from lfja_mri.phantom.truth import JointTruth, judge_joint
 BLOCK_LOW_MM = np.array([-100.0, -105.0, -72.0])
 BLOCK_HIGH_MM = np.array([100.0, 112.0, 55.0])
 IMAGED_MARGIN_MM = 9.0  # motion, bend and half a slice
+LARGEST_GRAIN = 2.5
 FINE_LOW_MM = np.array([-37.0, -36.0, -22.0])
 FINE_HIGH_MM = np.array([37.0, 22.0, 22.0])
 
@@ -70,7 +71,7 @@ def build_tissue_map(
         paint_before_joints(lattice, person, base.confounders, confounders, noise)
         paint_joints(lattice, person, findings, noise)
         paint_after_joints(lattice, person, base.confounders, confounders)
-        return noise
+        return np.clip(noise, -LARGEST_GRAIN, LARGEST_GRAIN)
 
     fine, grains, truths = [], [], []
     levels = dict.fromkeys(joint.level for joint in person.spine.graded_joints())

@@ -75,13 +75,14 @@ def body_noise(person: Person, lattice: Lattice) -> ImageArray:
     tile = stream(person.seed, "streaks").standard_normal((TILE, TILE, TILE)).astype(np.float32)
     tile = ndimage.gaussian_filter(tile, 1.3, mode="wrap")
     tile /= tile.std()
-    scale = lattice.step_mm / TILE_STEP_MM
     offset = (lattice.low_mm - person.anchor_lps_mm)[::-1] / TILE_STEP_MM
-    return np.asarray(
-        ndimage.affine_transform(
-            tile, scale, offset, output_shape=lattice.shape, order=1, mode="grid-wrap", output=np.float32
-        )
-    )
+    for axis, count in enumerate(lattice.shape):
+        place = offset[axis] + np.arange(count) * lattice.step_mm / TILE_STEP_MM[axis]
+        first = np.floor(place).astype(int)
+        share = (place - first).astype(np.float32).reshape([-1 if k == axis else 1 for k in range(3)])
+        low, high = (np.take(tile, (first + step) % TILE, axis=axis) for step in (0, 1))
+        tile = low + (high - low) * share
+    return tile
 
 
 def paint_body(lattice: Lattice, person: Person, curves: Curves, noise: ImageArray) -> None:

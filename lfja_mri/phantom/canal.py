@@ -105,7 +105,7 @@ def _paint_sac(lattice: Lattice, person: Person, curves: Curves) -> None:
     deep = (deep * np.clip((z - _sac_end(person)) / SAC_TAPER_MM, 0.0, 1) + 0.02).astype(np.float32)
     level = np.abs(np.sin(np.pi * (z - low) / 36.0)).astype(np.float32)
     wide = deep * np.float32(1.3) * (0.86 + 0.14 * level)
-    back = back + np.float32(0.8)
+    back = back + np.float32(1.2)
     narrow = 1 - 0.42 * (1 - level) * np.clip(back / deep, 0, 1)
     reach = np.hypot(side / (wide * narrow), back / deep)
     free = ~is_one_of(window.tissue, (*BONES, *DISCS))

@@ -21,6 +21,7 @@ UPPER_DISCS = ("T10-T11", "T11-T12", "T12-L1")
 UPPER_TILT_STEP_DEG = 5.0
 SACRAL_DISCS = ("S1-S2", "S2-S3", "S3-S4", "S4-S5", "S5-Co1")
 LARGEST_TILT_DEG = 72.0
+SLIP_PLACES = (0.15, 0.65, 0.2)  # L3-L4, L4-L5, L5-S1
 LEAST_HALF_HEIGHT_MM = 0.7  # of a disc at its back
 LUMBAR_COUNT = {"standard": 5, "l6": 6, "four_lumbar": 4, "sacralised": 5, "t12_without_ribs": 5}
 LEVELS_BY_COUNT = {4: LEVELS_WITHOUT_L5, 5: STANDARD_LEVELS, 6: LEVELS_WITH_L6}
@@ -115,7 +116,8 @@ class ColumnBuilder:
         remnants[below:] = np.array(sacrum.remnant_share) * np.clip(
             self.sacral_rng.normal(1, sacrum.remnant_sd_share, len(SACRAL_DISCS)), 0.4, 1.6
         )
-        frames = self._frames(tilts, heights, depths)
+        slips = self._slips_mm()
+        frames = self._frames(tilts, heights, depths, slips)
         return tuple(
             DiscShape(
                 name,
@@ -125,10 +127,20 @@ class ColumnBuilder:
                 height,
                 min(float(wedge), _widest_wedge_deg(depth, height)),
                 float(worn),
+                float(slip),
                 min(float(remnant), 1.0),
             )
-            for name, frame, depth, width, height, wedge, worn, remnant in zip(
-                self.names, frames, depths, widths, heights, wedges, degeneration, remnants, strict=True
+            for name, frame, depth, width, height, wedge, worn, slip, remnant in zip(
+                self.names,
+                frames,
+                depths,
+                widths,
+                heights,
+                wedges,
+                degeneration,
+                slips,
+                remnants,
+                strict=True,
             )
         )
 
@@ -146,7 +158,18 @@ class ColumnBuilder:
         wear[below:] = np.where(bright, 0.3, 0.9)
         return heights, wear
 
-    def _frames(self, tilts: FloatArray, heights: FloatArray, depths: FloatArray) -> list[Frame]:
+    def _slips_mm(self) -> FloatArray:
+        """How far the vertebra above each disc has slid forward: one of the lowest three discs in some people."""
+        numbers, rng = self.numbers.disc, stream(self.seed, "slip")
+        slips = np.zeros(len(self.names))
+        slides, size = rng.random() < numbers.slip_chance, rng.uniform(*numbers.slip_mm)
+        place = int(rng.choice(3, p=SLIP_PLACES))
+        slips[self.first_sacral - 3 + place] = size if slides else 0.0
+        return slips
+
+    def _frames(
+        self, tilts: FloatArray, heights: FloatArray, depths: FloatArray, slips: FloatArray
+    ) -> list[Frame]:
         bodies = self.spread(self.numbers.vertebra.height_mm, self.numbers.sacrum.body_height_mm) * self.size
         bodies[: self.first_lumbar] *= (0.86, 0.9, 0.94)
         rolls, yaws = self._curve(len(tilts))
@@ -160,6 +183,7 @@ class ColumnBuilder:
             if frames:
                 down, back = (-_unit(axes[row] + frames[-1].axes[row]) for row in (2, 0))
                 centre = centre + (bodies[index] + 0.5 * (heights[index] + heights[index - 1])) * down
+                centre = centre + 0.5 * (slips[index - 1] + slips[index]) * back
                 if index >= self.first_sacral:  # the backs of sacral bodies lie in line, whatever their depth
                     centre = centre + 0.5 * (depths[index - 1] - depths[index]) * back
             frames.append(Frame(centre, axes))
@@ -203,13 +227,13 @@ class ColumnBuilder:
         self, discs: tuple[DiscShape, ...], below: int, canal_depth: FloatArray, row: Mapping[str, float]
     ) -> VertebraShape:
         upper, lower = discs[below - 1], discs[below]
-        up = _unit(upper.frame.origin - lower.frame.origin)
+        top = upper.frame.to_lps(np.array([-0.5 * upper.slip_mm, 0.0, 0.0]))
+        bottom = lower.frame.to_lps(np.array([0.5 * lower.slip_mm, 0.0, 0.0]))
+        up = _unit(top - bottom)
         left = _unit(upper.frame.axes[1] + lower.frame.axes[1])
         left = _unit(left - (left @ up) * up)
-        frame = Frame(
-            0.5 * (upper.frame.origin + lower.frame.origin), np.stack([np.cross(left, up), left, up])
-        )
-        gap = float(np.linalg.norm(upper.frame.origin - lower.frame.origin))
+        frame = Frame(0.5 * (top + bottom), np.stack([np.cross(left, up), left, up]))
+        gap = float(np.linalg.norm(top - bottom))
         return VertebraShape(
             name=lower.name.split("-")[0],
             frame=frame,

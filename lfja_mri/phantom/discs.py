@@ -62,6 +62,9 @@ def paint_disc(lattice: Lattice, disc: DiscShape) -> None:
     if window is None:
         return
     a, b, u = window.local(disc.frame)
+    a = a - np.float32(disc.slip_mm / disc.height_mm) * np.clip(
+        u, -0.5 * disc.height_mm, 0.5 * disc.height_mm
+    )
     remnant = disc.remnant_share < 1
     radius = _radius(a, b, disc, disc.remnant_share if remnant else 1.03 + 0.04 * disc.degeneration)
     half = endplate_height(a, b, disc)

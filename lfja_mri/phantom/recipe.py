@@ -95,6 +95,8 @@ class DiscNumbers(Settings):
     tilt_deg: FiveLevels
     wedge_deg: FiveLevels
     wedge_sd_share: float
+    slip_chance: float
+    slip_mm: Range
     lordosis_sd_share: float
     pitch_sd_deg: float
 

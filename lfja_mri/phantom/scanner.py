@@ -14,10 +14,14 @@ from lfja_mri.phantom.signal import SignalTables
 from lfja_mri.phantom.tissue import Lattice
 
 CSF_VALUE = 900.0
-COARSE_PROFILE = ((-0.33, 0.3), (0.0, 0.4), (0.33, 0.3))
-FINE_PROFILE = ((-0.42, 0.14), (-0.21, 0.23), (0.0, 0.26), (0.21, 0.23), (0.42, 0.14))
+Profile = tuple[tuple[float, float], ...]
+CENTRE: Profile = ((0.0, 1.0),)
+STRAIGHT = 0.985  # cosine: slices this nearly across x are averaged along x, others read in sub-planes
+COARSE_PROFILE: Profile = ((-0.33, 0.3), (0.0, 0.4), (0.33, 0.3))
+FINE_PROFILE: Profile = ((-0.42, 0.14), (-0.21, 0.23), (0.0, 0.26), (0.21, 0.23), (0.42, 0.14))
 OUTSIDE = -1.0
-FWHM_TO_SIGMA = 0.4247
+SIDE_LOBES = 4.0
+LEAST_ACQUIRED = 1.2  # pixels; finer scans are averaged to the pixel
 COIL_BEHIND_DISCS_MM = 85.0
 COIL_DEPTH_MM = 95.0
 SATURATED_MM = 150.0
@@ -25,17 +29,25 @@ SATURATED_MM = 150.0
 
 def signal_volume(lattice: Lattice, grain: ImageArray, tables: SignalTables, plan: SeriesPlan) -> ImageArray:
     """Signal at every voxel of a lattice before the scanner blurs it."""
-    fat = tables.fat[lattice.tissue_zyx] * _fat_left(lattice, plan)
-    steps = round(plan.fat_shift_mm / lattice.step_mm)
-    if steps:
-        count = fat.shape[plan.fat_shift_axis]
-        fat = np.take(fat, np.clip(np.arange(count) - steps, 0, None), axis=plan.fat_shift_axis)
-    signal = tables.water[lattice.tissue_zyx] + fat
-    signal *= 1 + np.clip(grain, -2.5, 2.5) * tables.texture[lattice.tissue_zyx]
+    signal = _water_and_fat(lattice, tables, plan)
+    signal *= 1 + grain * tables.texture[lattice.tissue_zyx]
     soaked = lattice.oedema_zyx > 0
     share = lattice.oedema_zyx[soaked].astype(np.float32) / np.float32(255)
     signal[soaked] = (1 - share) * signal[soaked] + share * np.float32(tables.oedema)
     return np.maximum(signal, 0)
+
+
+def _water_and_fat(lattice: Lattice, tables: SignalTables, plan: SeriesPlan) -> ImageArray:
+    """Signal without grain; fat is suppressed and shifted against water as the series does it."""
+    tissue, left = lattice.tissue_zyx, _fat_left(lattice, plan)
+    steps = round(plan.fat_shift_mm / lattice.step_mm)
+    if left.size == 1 and not steps:
+        return np.asarray((tables.water + tables.fat * left.ravel())[tissue], dtype=np.float32)
+    fat = tables.fat[tissue] * left
+    if steps:
+        count = fat.shape[plan.fat_shift_axis]
+        fat = np.take(fat, np.clip(np.arange(count) - steps, 0, None), axis=plan.fat_shift_axis)
+    return np.asarray(tables.water[tissue] + fat, dtype=np.float32)
 
 
 def _fat_left(lattice: Lattice, plan: SeriesPlan) -> ImageArray:
@@ -87,12 +99,25 @@ def _sampled(
             continue
         total = np.zeros([s.stop - s.start for s in box], dtype=np.float32)
         inside = np.ones(total.shape, dtype=bool)
-        for offset, weight in FINE_PROFILE if number else COARSE_PROFILE:
-            values = _sub_plane(lattice, signal, affine, step * offset, box)
+        read, profile = signal, FINE_PROFILE if number else COARSE_PROFILE
+        if abs(step[0]) > STRAIGHT * np.linalg.norm(step):
+            read, profile = slice_average(signal, abs(float(step[0])) / lattice.step_mm, profile), CENTRE
+        for offset, weight in profile:
+            values = _sub_plane(lattice, read, affine, step * offset, box)
             inside &= values >= 0
             total += np.float32(weight) * np.maximum(values, 0)
         np.copyto(result[box], total, where=inside | (number == 0))
     return result
+
+
+def slice_average(signal: ImageArray, thickness: float, profile: Profile) -> ImageArray:
+    """Average the signal along x over a slice profile; the thickness is in voxels."""
+    reach = int(np.ceil(thickness * max(offset for offset, _ in profile)))
+    taps = np.arange(-reach, reach + 1)
+    weights = sum(
+        weight * np.clip(1 - np.abs(taps - offset * thickness), 0, None) for offset, weight in profile
+    )
+    return np.asarray(ndimage.correlate1d(signal, weights, axis=2, mode="nearest"), dtype=np.float32)
 
 
 def _sub_plane(
@@ -145,11 +170,21 @@ def _reached(
 
 
 def _blurred(clean: ImageArray, stack: StackPlan, plan: SeriesPlan) -> ImageArray:
-    """Blur in the plane to the acquired resolution."""
+    """Blur in the plane to the acquired resolution, with the ripples that truncation leaves beside edges."""
     pixel = np.linalg.norm(stack.voxel_to_lps[:3, :2], axis=0)
     fine, rough = plan.acquired_mm
-    sigma = (0.0, FWHM_TO_SIGMA * rough / pixel[1], FWHM_TO_SIGMA * fine / pixel[0])
-    return np.asarray(ndimage.gaussian_filter(clean, sigma))
+    for axis, acquired, size in ((2, fine, pixel[0]), (1, rough, pixel[1])):
+        clean = ndimage.correlate1d(clean, point_spread(float(acquired / size)), axis=axis, mode="nearest")
+    return np.asarray(clean, dtype=np.float32)
+
+
+def point_spread(acquired: float) -> FloatArray:
+    """Point spread of k-space cut off at an acquired resolution (in pixels): a sinc, tapered to a few side lobes."""
+    acquired = max(acquired, LEAST_ACQUIRED)
+    reach = int(np.ceil(SIDE_LOBES * acquired))
+    place = np.arange(-reach, reach + 1) / acquired
+    weights = np.sinc(place) * np.cos(0.5 * np.pi * np.clip(place / SIDE_LOBES, -1, 1)) ** 2
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
 def _shading(stack: StackPlan, plan: SeriesPlan, rng: np.random.Generator) -> ImageArray:
@@ -166,11 +201,15 @@ def _shading(stack: StackPlan, plan: SeriesPlan, rng: np.random.Generator) -> Im
     fall *= 0.06 + 0.94 / (1 + np.exp((depth - SATURATED_MM) / 9))
     fall *= np.exp(-(((points[..., 2] - plan.centre_lps_mm[2] + 8.0) / 170.0) ** 4))
     fall *= 1 + rng.uniform(-0.08, 0.08) * np.sin(points[..., 0] / 60 + rng.uniform(0, 6))
-    small = fall.astype(np.float32)
-    zoomed = ndimage.affine_transform(
-        small, [1.0, 1 / step, 1 / step], output_shape=stack.shape_zyx, order=1, mode="nearest"
-    )
-    return np.asarray(zoomed, dtype=np.float32)
+    down, along = _spread_matrix(rows, step), _spread_matrix(columns, step)
+    return np.asarray(down @ fall @ along.T, dtype=np.float32)
+
+
+def _spread_matrix(count: int, step: int) -> FloatArray:
+    """Weights that interpolate `count` values from every `step`-th one."""
+    place = np.arange(count)[:, None] / step
+    nodes = np.arange(0, count + step, step)[None, :] / step
+    return np.asarray(np.clip(1 - np.abs(place - nodes), 0, 1), dtype=np.float64)
 
 
 def _ghosted(clean: ImageArray, plan: SeriesPlan) -> ImageArray:

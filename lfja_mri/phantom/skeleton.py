@@ -23,7 +23,7 @@ class Posture:
 class DiscShape:
     """One disc; frame axes are (anterior, left, cranial), origin its centre.
 
-    `remnant_share` is less than 1 in the sacrum: the share of the junction's breadth that disc is left in; the rest has
+    `slip_mm` is how far the vertebra above has slid forward on the one below (spondylolisthesis). `remnant_share` is less than 1 in the sacrum: the share of the junction's breadth that disc is left in; the rest has
     fused.
     """
 
@@ -34,6 +34,7 @@ class DiscShape:
     height_mm: float
     wedge_deg: float
     degeneration: float
+    slip_mm: float = 0.0
     remnant_share: float = 1.0
 
     @property
