@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -19,12 +21,17 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from lfja_mri.errors import Reason
-from lfja_mri.ingest.scan import NUMBER_TAGS, PIXEL_DATA, TEXT_TAGS, Record
+from lfja_mri.ingest.scan import LARGEST_HEADER_BYTES, NUMBER_TAGS, PIXEL_DATA, TEXT_TAGS, Record
 from lfja_mri.ingest.stored import StoredArray
 from lfja_mri.ingest.values import PARSE_ERRORS
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
+ITEM_LITTLE, ITEM_BIG = b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"
+MOST_ITEMS = 200_000
+META_BYTES = 1024
+BLOCK_BYTES = 1 << 20
+LARGEST_UNPACKED_BYTES = 1 << 28
 META_WORDS = ("TransferSyntaxUID", "MediaStorageSOPClassUID")
 WORDS = tuple(word for word in (*NUMBER_TAGS.values(), *TEXT_TAGS.values()) if word not in META_WORDS)
 PYDICOM_ERRORS = (*PARSE_ERRORS, BytesLengthException, InvalidDicomError)
@@ -53,27 +60,64 @@ def read_record(stream: BinaryIO) -> Record:
     ValueError
         pydicom cannot read it either.
     """
-    stream.seek(0)
     try:
-        return _record(stream)
+        return _record(_header_of(stream), stream)
     except PYDICOM_ERRORS as error:
         raise ValueError("pydicom cannot read the header") from error
 
 
-def _record(stream: BinaryIO) -> Record:
+def _header_of(stream: BinaryIO) -> BinaryIO:
+    """Return what pydicom may read for the header: it would go on to the end of any file that hides its pixels.
+
+    Raises
+    ------
+    ValueError
+        More sequence items than any image has: they would fill the memory.
+    """
+    stream.seek(0)
+    start = stream.read(LARGEST_HEADER_BYTES)
+    if start.count(ITEM_LITTLE) + start.count(ITEM_BIG) > MOST_ITEMS:
+        raise ValueError("too many sequence items")
+    return io.BytesIO(start)
+
+
+def _record(view: BinaryIO, stream: BinaryIO) -> Record:
     with quiet_reading():
-        dataset = read_dataset(stream, tags=TAGS)
+        dataset = read_dataset(view, tags=TAGS)
         values = {word: _value(dataset, word) for word in WORDS}
         fields = {word: value for word, value in values.items() if value is not None and value != ""}
         meta = getattr(dataset, "file_meta", Dataset())
         fields |= {word: str(value) for word in META_WORDS if (value := meta.get(word))}
+        stream.seek(view.tell())
         start, length = _pixels(dataset, stream, fields.get("TransferSyntaxUID", ""))
         return Record(fields, start, length, _frames(dataset))
 
 
 def read_dataset(stream: BinaryIO, *, tags: list[Any] | None = None) -> Dataset:
-    """Read a data set, whole or up to the pixels; the caller has checked that it looks like DICOM."""
+    """Read a data set, whole or up to the pixels; the caller has checked that it looks like DICOM.
+
+    Raises
+    ------
+    ValueError
+        A deflated data set that unpacks to more than any image; or pydicom cannot read it.
+    """
+    _refuse_bomb(stream)
     return pydicom.dcmread(stream, stop_before_pixels=tags is not None, specific_tags=tags, force=True)
+
+
+def _refuse_bomb(stream: BinaryIO) -> None:
+    """Unpack a deflated data set piece by piece, keeping nothing, before pydicom unpacks it at once."""
+    start = stream.read(META_BYTES)
+    stream.seek(0)
+    if DEFLATED.encode() not in start or start[132:138] != b"\x02\x00\x00\x00UL":
+        return
+    stream.seek(144 + int.from_bytes(start[140:144], "little"))
+    unpacker, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    while not unpacker.eof and (packed := unpacker.unconsumed_tail or stream.read(BLOCK_BYTES)):
+        total += len(unpacker.decompress(packed, BLOCK_BYTES))
+        if total > LARGEST_UNPACKED_BYTES:
+            raise ValueError("unpacks to more than any image")
+    stream.seek(0)
 
 
 def decoder(stream: BinaryIO) -> Callable[[int | None], StoredArray | Reason]:

@@ -189,11 +189,19 @@ def _open(path: Path, settings: IngestSettings, refusal: Refusal | None, *, name
         return [_Entry(path, refusal=refusal)]
     kind = _archive_kind(path) if named or path.suffix.lower() in ARCHIVE_SUFFIXES else None
     if kind is None:
-        return [_Entry(path)]
+        return [_Entry(path, refusal=_too_large(path, settings))]
     try:
         return _zip_entries(path, settings) if kind == "zip" else _tar_entries(path, settings)
     except ARCHIVE_ERRORS:
         return [_Entry(path, refusal=(Reason.UNREADABLE_ARCHIVE, "an archive that is damaged or encrypted"))]
+
+
+def _too_large(path: Path, settings: IngestSettings) -> Refusal | None:
+    try:
+        large = path.stat().st_size > settings.largest_file_mib * BYTES_PER_MIB
+    except OSError:
+        return Reason.UNREADABLE_FILE, "it could not be opened"
+    return (Reason.TOO_LARGE, "larger than the limit for one file") if large else None
 
 
 def _archive_kind(path: Path) -> str | None:

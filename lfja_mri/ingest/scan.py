@@ -16,6 +16,7 @@ IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 COMPRESSED_PREFIXES = ("1.2.840.10008.1.2.4", "1.2.840.10008.1.2.5")
 FIRST_READ_BYTES = 1 << 15
+LARGEST_HEADER_BYTES = 1 << 24  # a thousand frames need about a quarter of it
 PREAMBLE_BYTES = 128
 UNKNOWN_LENGTH = 0xFFFFFFFF
 EXPLICIT_HEAD = struct.Struct("<HH2sH")
@@ -127,7 +128,7 @@ def scan(stream: BinaryIO) -> Record | None:
         try:
             raw, start = _walk(data)
         except _ShortError:
-            raw, start = _walk(data + stream.read())
+            raw, start = _walk(data + stream.read(LARGEST_HEADER_BYTES))
     except (_OddError, _ShortError):
         return None
     if start is None:
