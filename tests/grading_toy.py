@@ -55,6 +55,7 @@ class Toy:
     noise: float = 0.0
     gain: float = 1.0
     moved_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    shading_per_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def signal(toy: Toy, points: np.ndarray, contrast: Contrast) -> np.ndarray:
@@ -63,7 +64,7 @@ def signal(toy: Toy, points: np.ndarray, contrast: Contrast) -> np.ndarray:
     t1 = contrast is Contrast.T1
     values = np.full(x.shape, 0.3 if t1 else toy.muscle)
     fat = (np.hypot(x - 12, y + 2) < 5) & (np.abs(z) < 14)
-    values[fat] = 1.2 if t1 else toy.fat
+    values[fat] = {Contrast.T1: 1.2, Contrast.T2: 0.7}.get(contrast, toy.fat)
     if not t1:
         angle = (np.degrees(np.arctan2(x, y)) - toy.arc_from_deg) % 360
         shell = (_from_joint(x, y) < 6) & (np.abs(z) < 10)
@@ -76,7 +77,7 @@ def signal(toy: Toy, points: np.ndarray, contrast: Contrast) -> np.ndarray:
     values[bone & (np.abs(x) < HALF_GAP_MM)] = 0.1
     values[bone & (np.abs(x) < toy.fluid_mm / 2)] = 0.25 if t1 else 1.0
     values[np.hypot(x - CANAL_X_MM, y + 6) < 7] = 0.2 if t1 else 1.0
-    return values
+    return values * np.exp(points @ np.array(toy.shading_per_mm))
 
 
 def _from_joint(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -53,6 +53,17 @@ def test_gain_changes_no_grade(gain):
     assert (quiet.grade, quiet.grade_low, quiet.grade_high) == (loud.grade, loud.grade_low, loud.grade_high)
 
 
+@pytest.mark.parametrize("shading_per_mm", [(0.0, 0.0, 0.008), (0.0, -0.008, 0.0)])
+@pytest.mark.parametrize(("share", "grade"), [(0.25, 2), (0.8, 3)])
+def test_coil_shading_eats_no_lesion(share, grade, shading_per_mm):
+    """A fifth of the signal per 25 mm: reference tissue of the same image and level goes up and down with the lesion."""
+    toy = Toy(fluid_mm=1.8, arc_share=share, noise=0.02)
+    even, shaded = (measured(axial(one)) for one in (toy, replace(toy, shading_per_mm=shading_per_mm)))
+    assert judge(shaded, RULES).grade == grade
+    assert shaded.perimeter_fraction == pytest.approx(even.perimeter_fraction, abs=0.06)
+    assert shaded.oedema_signal_ratio == pytest.approx(even.oedema_signal_ratio, rel=0.2)
+
+
 def test_extension_is_in_the_target_it_reaches():
     joint = measured(axial(Toy(fluid_mm=1.8, arc_share=1.0, foramen_oedema=True)))
     assert joint.extension_mm3["foramen"] > 100
@@ -74,6 +85,14 @@ def test_failed_fat_suppression_is_refused_and_effusion_stays():
     outcome = judge(joint, RULES)
     assert isinstance(outcome, NotGraded)
     assert outcome.reason is Reason.FAT_SUPPRESSION_FAILED
+
+
+def test_without_t1_fat_is_what_t2_shows_bright_and_another_suppressed_series_dark():
+    toy = Toy(fluid_mm=1.8, arc_share=0.25)
+    failed, plain, inverted = axial(replace(toy, fat=0.7)), axial(toy, Contrast.T2), sagittal(toy)
+    assert measured(failed, plain, inverted).sources[0] == "sagittal_stir"
+    assert measured(axial(toy), plain, inverted).fat_suppression == "ok"
+    assert measured(failed, plain).fat_suppression == "unverified"  # bright on both may be fluid
 
 
 def test_another_series_takes_over_where_fat_suppression_failed():
