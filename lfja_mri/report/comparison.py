@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lfja_mri.model import JointResult, StudyResult
 from lfja_mri.report import render, views
+from lfja_mri.report.figures import VIEWS_BAND
 from lfja_mri.report.render import About, Row
 from lfja_mri.report.stored import small_picture
 
@@ -108,7 +109,7 @@ def _card(
     row: Row, studies: tuple[StudyResult, StudyResult] | None, stored: Mapping[str, StoredPair]
 ) -> ChangeCard:
     kept = stored.get(f"{row['level']} {row['side']}")
-    uris = None if kept is None else (small_picture(kept.earlier), small_picture(kept.later))
+    uris = None if kept is None else _views_of(kept)
     if studies is None:
         return ChangeCard(row, (), uris)
     baseline, follow_up = (_joint_of(study, row) for study in studies)
@@ -116,6 +117,11 @@ def _card(
         return ChangeCard(row, (), uris)
     pairs = views.pair_views(baseline, studies[0].images, follow_up, studies[1].images)
     return ChangeCard(row, pairs, uris)
+
+
+def _views_of(kept: StoredPair) -> tuple[str, str]:
+    """Return the views of both stored pictures, without the single-visit grades written above and below them."""
+    return small_picture(kept.earlier, band=VIEWS_BAND), small_picture(kept.later, band=VIEWS_BAND)
 
 
 def _joint_of(study: StudyResult, row: Row) -> JointResult | None:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
+import numpy as np
 from PIL import Image as Picture
 
-from lfja_mri.report import render, views
+from lfja_mri.report import palette, render, views
 from lfja_mri.report.pages import MARK_CHOICES, ExplanationLine, explanation_lines
 from lfja_mri.report.render import About, Row
 
 WIDTH_PIXELS = 720
-COLOURS = 96
+GREYS = 48
+MIXTURES = ((0, 1.0), (0, 0.7), (0, 0.4), (130, 0.6), (255, 0.6))  # how lines look where they are smoothed
 
 
 @dataclass(frozen=True)
@@ -93,13 +96,21 @@ def stored_study_page(study: StoredStudy, *, about: About) -> str:
             ("scale", about.scale_name),
             ("rules", about.rules_digest),
         ),
-        overview=small_picture(overview) if overview else "",
+        overview=small_picture(overview, 1000) if overview else "",
         joints=cards,
+        grid=_grid(cards),
         series=study.series,
         rejections=study.rejections,
         mark_choices=MARK_CHOICES,
         study_identity={name: first[name] for name in ("study_key", "subject", "visit")},
     )
+
+
+def _grid(cards: Sequence[StoredCard]) -> list[tuple[str, StoredCard | None, StoredCard | None]]:
+    """Return (level, patient's right, patient's left) from the head down."""
+    places = {(card.row["level"], card.row["side"]): card for card in cards}
+    levels = dict.fromkeys(card.row["level"] for card in cards)
+    return [(level, places.get((level, "right")), places.get((level, "left"))) for level in levels]
 
 
 def _card(row: Row, study: StoredStudy) -> StoredCard:
@@ -109,12 +120,43 @@ def _card(row: Row, study: StoredStudy) -> StoredCard:
     return StoredCard(row, small_picture(picture) if picture else "", lines)
 
 
-def small_picture(png: bytes, width: int = WIDTH_PIXELS) -> str:
-    """Return a stored picture as a data URI of few colours and at most `width` pixels across."""
+def small_picture(png: bytes, width: int = WIDTH_PIXELS, band: tuple[float, float] = (0.0, 1.0)) -> str:
+    """Return a stored picture as a data URI of few colours.
+
+    Parameters
+    ----------
+    png
+        The stored picture.
+    width
+        At most so many pixels across.
+    band
+        Top and bottom of what to keep, as shares of the height.
+    """
     with Picture.open(io.BytesIO(png)) as opened:
         picture = opened.convert("RGB")
+    top, bottom = (round(share * picture.height) for share in band)
+    picture = picture.crop((0, top, picture.width, bottom))
     if picture.width > width:
         picture = picture.resize((width, round(picture.height * width / picture.width)))
     buffer = io.BytesIO()
-    picture.quantize(COLOURS).save(buffer, format="PNG", optimize=True)
+    few = picture.quantize(palette=_few_colours(), dither=Picture.Dither.NONE)
+    few.save(buffer, format="PNG", optimize=True)
     return views.data_uri(buffer.getvalue())
+
+
+@cache
+def _few_colours() -> Picture.Image:
+    """Return greys for the slices, and every outline's and grade's colour against dark and grey ground."""
+    greys = [(value, value, value) for value in np.linspace(0, 255, GREYS).round().astype(int).tolist()]
+    outlines = [outline.colour for outline in palette.OUTLINES]
+    drawn = [*outlines, palette.JOINT_LINE_COLOUR, *palette.GRADE_COLOURS, palette.NOT_GRADED_COLOUR]
+    mixed = [_mixed(colour, ground, share) for colour in drawn for ground, share in MIXTURES]
+    swatch = Picture.new("P", (1, 1))
+    swatch.putpalette([part for colour in (*greys, *mixed) for part in colour])
+    return swatch
+
+
+def _mixed(colour: str, ground: int, share: float) -> tuple[int, int, int]:
+    parts = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+    red, green, blue = (round(share * part + (1 - share) * ground) for part in parts)
+    return red, green, blue
