@@ -12,7 +12,9 @@ from lfja_mri.app.options import (
     Config,
     Force,
     Jobs,
+    KeepDates,
     Lowest,
+    MemoryMib,
     Out,
     OutFile,
     Pages,
@@ -24,6 +26,7 @@ from lfja_mri.app.options import (
     Strict,
     Timeout,
     level_above_sacrum,
+    memory_bound,
 )
 from lfja_mri.app.root import app
 from lfja_mri.errors import CheckError, ExitCode
@@ -109,6 +112,7 @@ def cohort(
     lowest_level: Lowest = None,
     jobs: Jobs = None,
     timeout: Timeout = None,
+    memory_mib: MemoryMib = None,
     scheduler: Scheduler = None,
     *,
     pictures: Pictures = True,
@@ -117,6 +121,7 @@ def cohort(
     strict: Strict = False,
     force: Force = False,
     quiet: Quiet = False,
+    keep_dates: KeepDates = False,
 ) -> None:
     """Grade a whole trial and compare every later visit with the first."""
     from lfja_mri.app.progress import progress_display
@@ -132,7 +137,10 @@ def cohort(
 
     if parquet:
         require_parquet()
-    options = RunOptions(jobs, timeout, force, Extras(pictures, report), None, scheduler)
+    options = RunOptions(
+        jobs, timeout, force, Extras(pictures, report), None, scheduler,
+        memory_mib=memory_bound(memory_mib), keep_dates=keep_dates,
+    )  # fmt: skip
     road = prepare(config, rules, level_above_sacrum(lowest_level))
     settings = load_change_settings(change_config, repeatability=repeatability)
     with progress_display(quiet=quiet) as progress:

@@ -68,6 +68,13 @@ Jobs = Annotated[
     int | None, typer.Option(help="Processes; default all cores, negative leaves that many free.")
 ]
 Timeout = Annotated[float | None, typer.Option(help="Seconds a study may take.")]
+MemoryMib = Annotated[
+    int | None,
+    typer.Option("--memory-mib", help="Memory each worker may use, in MiB (Linux); 0 for no bound.", min=0),
+]
+KeepDates = Annotated[
+    bool, typer.Option("--keep-dates", help="Write study dates, not only days since the first visit.")
+]
 Salt = Annotated[Path | None, typer.Option(help="Secret key for subject hashes that link visits.")]
 Scheduler = Annotated[str | None, typer.Option(help="Address of a Dask scheduler to hand studies to.")]
 
@@ -76,6 +83,13 @@ def level_above_sacrum(lowest: LowestLevel | None) -> Level | None:
     """Return the level between the lowest lumbar vertebra and the sacrum."""
     above = {LowestLevel.L4: Level.L4_S1, LowestLevel.L5: Level.L5_S1, LowestLevel.L6: Level.L6_S1}
     return None if lowest is None else above[lowest]
+
+
+def memory_bound(memory_mib: int | None) -> int | None:
+    """Return what one worker may use, the standard bound where nothing was said."""
+    from lfja_mri.batch.bounds import MEMORY_MIB
+
+    return MEMORY_MIB if memory_mib is None else memory_mib or None
 
 
 def secret(salt_file: Path | None) -> bytes | None:

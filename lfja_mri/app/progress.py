@@ -6,10 +6,27 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from lfja_mri.app.display import messages
 from lfja_mri.progress import ReportProgress, silent
+
+
+class RateColumn(ProgressColumn):
+    """How many are done in a minute."""
+
+    def render(self, task: Task) -> Text:
+        """Show the rate once it is known."""
+        return Text("" if not task.speed else f"{task.speed * 60:.1f}/min")
 
 
 @contextmanager
@@ -30,7 +47,13 @@ def _line(done: int, total: int, word: str) -> None:
 
 @contextmanager
 def _bar() -> Iterator[ReportProgress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=messages, transient=True) as bar:
         task = bar.add_task("grading", total=None)
 

@@ -15,9 +15,11 @@ from lfja_mri.app.options import (
     Force,
     Inputs,
     Jobs,
+    KeepDates,
     Lowest,
     Masks,
     MaskScheme,
+    MemoryMib,
     OneInput,
     Out,
     OutFile,
@@ -33,10 +35,13 @@ from lfja_mri.app.options import (
     Timeout,
     level_above_sacrum,
     mask_source,
+    memory_bound,
     secret,
 )
 from lfja_mri.app.root import app
 from lfja_mri.names import Level, Side
+
+MOST_TABLES = 8  # more than a screen or two is read in grades.csv
 
 
 @app.command()
@@ -50,6 +55,7 @@ def grade(
     lowest_level: Lowest = None,
     jobs: Jobs = None,
     timeout: Timeout = None,
+    memory_mib: MemoryMib = None,
     explain: Annotated[
         tuple[Level, Side] | None, typer.Option(help="Also explain one joint, such as: L4-L5 right.")
     ] = None,
@@ -66,6 +72,7 @@ def grade(
     strict: Strict = False,
     force: Force = False,
     quiet: Quiet = False,
+    keep_dates: KeepDates = False,
 ) -> None:
     """Grade every joint of every study in the inputs: the main job."""
     from lfja_mri.app.progress import progress_display
@@ -77,15 +84,16 @@ def grade(
     if parquet:
         require_parquet()
     options = RunOptions(
-        jobs, timeout, force, Extras(pictures, report), secret(salt_file), scheduler, overrides
-    )
+        jobs, timeout, force, Extras(pictures, report), secret(salt_file), scheduler, overrides,
+        memory_bound(memory_mib), keep_dates,
+    )  # fmt: skip
     road = prepare(config, rules, level_above_sacrum(lowest_level), mask_source(masks, mask_scheme))
     with progress_display(quiet=quiet) as progress:
         done = grade_inputs(inputs, out, road, options, progress)
     if parquet:
         write_beside([out / "grades.csv"])
     if not quiet:
-        for study_key, rows in done.rows_by_study().items():
+        for study_key, rows in list(done.rows_by_study().items())[:MOST_TABLES]:
             messages.print(grades_table(rows, f"study {study_key}"))
         messages.print(f"{len(done.finished)} graded, {len(done.failures)} failed; the files lie in {out}")
     for failure in done.failures:
