@@ -126,6 +126,24 @@ def test_series_that_are_sure_of_different_discs_are_said_to_disagree() -> None:
     assert decision.naming.certainty < 0.9
 
 
+def test_a_series_that_misses_a_disc_does_not_lead() -> None:
+    whole = [reading(fake_spine.spine()[0], contrast) for contrast in (Contrast.T1, Contrast.PD)]
+    bright = reading(fake_spine.spine()[0], Contrast.STIR)
+    kept = [0, 1, 2, 4, 5]
+    lame = Chain(
+        tuple(bright.chain.discs[k] for k in kept),
+        bright.chain.canal,
+        bright.chain.segments[kept],
+        bright.chain.inside[kept],
+        bright.chain.field,
+    )
+    decision = decide([*whole, Reading(bright.image, lame, bright.scores[[*kept, 6]])], SETTINGS, None)
+    assert decision.lead.image.role.contrast is not Contrast.STIR
+    assert len(decision.naming.levels) == 6
+    assert "series_disagree" in decision.naming.flags
+    assert decision.naming.certainty == pytest.approx(2 / 3, abs=0.05)
+
+
 def test_agreement_raises_the_certainty() -> None:
     one = reading(fake_spine.spine(straight=True)[0], Contrast.T2)
     alone, together = (decide([one] * count, SETTINGS, None).naming for count in (1, 3))

@@ -11,7 +11,9 @@ from lfja_mri.config import LevelsSettings
 from lfja_mri.levels.network import inside_share
 from lfja_mri.levels.numbering import Naming, hypothesis_scores, name_chain, sacrum_in_view, shares_of
 from lfja_mri.levels.sequence import Chain
-from lfja_mri.model import FloatArray, Image, Level
+from lfja_mri.model import STANDARD_LEVELS, FloatArray, Image, Level
+
+LUMBAR_DISCS = len(STANDARD_LEVELS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,7 @@ def read_chain(image: Image, chain: Chain, settings: LevelsSettings) -> Reading:
 
 
 def decide(readings: Sequence[Reading], settings: LevelsSettings, lowest_level: Level | None) -> Decision:
-    """Add up the evidence of all series, then name the discs of the best of those that show the disc chosen."""
+    """Add up the evidence of all series, then name the discs of the clearest of those that count as most do."""
     ordered = sorted(readings, key=clearness)
     row = common_row(ordered, settings.series_agree_mm)
     pairs = list(zip(ordered, row.places, strict=True))
@@ -61,11 +63,14 @@ def decide(readings: Sequence[Reading], settings: LevelsSettings, lowest_level: 
     rules = settings.numbering
     shares = shares_of(scores.sum(axis=0), rules.temperature * len(pairs) ** rules.likeness)
     best = int(np.argmax(shares))
-    lead, chosen = chosen_lead(pairs, best)
+    alike = counted_alike(row, best)
+    index = int(np.argmax(alike))
+    lead, chosen = ordered[index], place_of(row.places[index], best)
     seen = any(in_view(reading, at, best) for reading, at in pairs)
-    naming = name_chain(lead.chain, chosen, float(shares[best]), settings, lowest_level, seen=seen)
-    doubts = ("series_disagree",) if disagree(scores, best, settings) else ()
-    return Decision(lead, replace(naming, flags=(*naming.flags, *doubts)))
+    certainty = float(shares[best] * alike[index])
+    naming = name_chain(lead.chain, chosen, certainty, settings, lowest_level, seen=seen)
+    doubted = alike[index] < 1.0 or disagree(scores, best, settings)
+    return Decision(lead, replace(naming, flags=(*naming.flags, *(("series_disagree",) if doubted else ()))))
 
 
 def clearness(reading: Reading) -> tuple[bool, float]:
@@ -116,18 +121,39 @@ def scores_on_row(
 
 def in_view(reading: Reading, at: tuple[int | None, ...], best: int) -> bool:
     """Tell whether a series shows the chosen disc of the row and the sacrum below it."""
-    k = at[best] if best < len(at) else None
+    k = place_of(at, best)
     return k is not None and sacrum_in_view(reading.chain, k)
 
 
-def chosen_lead(
-    pairs: Sequence[tuple[Reading, tuple[int | None, ...]]], best: int
-) -> tuple[Reading, int | None]:
-    """Return the clearest series that shows the chosen disc, and its index there; None where no disc was chosen."""
-    for reading, at in pairs:
-        if best < len(at) and at[best] is not None:
-            return reading, at[best]
-    return pairs[0][0], None
+def place_of(at: tuple[int | None, ...], best: int) -> int | None:
+    """Index of the chosen disc of the row in a series' own chain; None where it has none or none was chosen."""
+    return at[best] if best < len(at) else None
+
+
+def counted_alike(row: Row, best: int) -> list[float]:
+    """For each series, the share of all that show the chosen disc and count the lumbar discs above it as it does.
+
+    A series that misses a disc, or shows one too many, counts otherwise. 0 for one that does not show the chosen disc;
+    1 for all where none was chosen.
+    """
+    if best == len(row.centres_lps_mm):
+        return [1.0] * len(row.places)
+    counts = [counted_from(at, best) for at in row.places]
+    known = [count for count in counts if count]
+    return [
+        sum(all(count[u] == step for u, step in own.items() if u in count) for count in known) / len(known)
+        if own
+        else 0.0
+        for own in counts
+    ]
+
+
+def counted_from(at: tuple[int | None, ...], best: int) -> dict[int, int]:
+    """Steps up from the chosen disc to each lumbar disc of the row that a series shows."""
+    chosen = place_of(at, best)
+    if chosen is None:
+        return {}
+    return {u: chosen - k for u, k in enumerate(at) if k is not None and 0 <= chosen - k < LUMBAR_DISCS}
 
 
 def disagree(scores: FloatArray, best: int, settings: LevelsSettings) -> bool:
