@@ -214,11 +214,11 @@ class SagittalSettings(Settings):
 
     behind_mm: float
     cranial_mm: float
-    behind_sd_mm: float
-    cranial_sd_mm: float
-    side_difference_sd_mm: float
+    person_sd: tuple[float, float, float, float]
+    joint_sd: tuple[float, float, float, float]
+    height_sd_share: float
     gain: float
-    present_score: float
+    present_evidence: float
     uncertainty_mm: float
     confidence: float
 
@@ -403,6 +403,7 @@ class ChangeSettings(Settings):
 
     detection_z: float = Field(gt=0)
     grade_must_leave_interval: Literal["always", "unregistered", "never"]
+    factor_within_interval: float = Field(ge=1)
     fewest_pairs: int = Field(ge=2)
     deciding: tuple[DecidingSettings, ...]
     cohort: CohortSettings

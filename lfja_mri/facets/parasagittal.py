@@ -1,19 +1,16 @@
-"""How sagittal slices move a joint where no axial slice shows it: forwards or backwards, up or down.
+"""How high a joint reaches in sagittal slices, whose ends are far sharper there than in thick axial ones.
 
 A sagittal slice through a joint cuts it from top to bottom: a dark band, the joint blurred over the slice's thickness
 with its subchondral bone, between the marrow of the superior process in front and of the inferior one behind. Where fat
-is suppressed only fluid tells: a bright band. Slices are too thick to move the joint sideways or to turn it.
+is suppressed only fluid tells: a bright band, and its ends are the joint's.
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
 
 from lfja_mri import geometry
-from lfja_mri.config import SagittalSettings
 from lfja_mri.facets.extent import HeightProfile
 from lfja_mri.facets.frames import JointShape, Site, arc_points
 from lfja_mri.model import FloatArray, Image
@@ -24,39 +21,9 @@ BAND_SMOOTHING_MM = 1.2
 HEIGHT_SEEN_MM = 17.5
 MIDDLE_THIRD = 0.3
 BESIDE_MM = 2.1
+SMALLEST_ANGLE_DEG = 20.0
 
 ShiftedImages = tuple[tuple[Image, FloatArray], ...]
-SitePair = tuple[Site, Site]
-ShapePair = tuple[JointShape, JointShape]
-
-
-def parasagittal_pair(
-    images: ShiftedImages, sites: SitePair, shapes: ShapePair, settings: SagittalSettings
-) -> tuple[tuple[JointShape, float], ...]:
-    """Return both joints' shapes moved to where sagittal slices show them, each with its score there.
-
-    Parameters
-    ----------
-    images
-        Sagittal images, each with the shift (LPS mm) at which it shows the reference's structures.
-
-    Returns
-    -------
-    Left, then right: the shape within `behind_mm` and `cranial_mm` of the given one, and the mean evidence: about 0 for
-    none. Both sides are chosen together, since both joints of a level lie about equally far back and high.
-    """
-    moves = np.stack(np.meshgrid(_steps(settings.behind_mm), _steps(settings.cranial_mm), indexing="ij"), -1)
-    moves = moves.reshape(-1, 2)
-    totals = [_mean_scores(images, site, shape, moves) for site, shape in zip(sites, shapes, strict=True)]
-    spread = np.array([settings.behind_sd_mm, settings.cranial_sd_mm])
-    likely = [settings.gain * total - 0.5 * np.sum((moves / spread) ** 2, axis=1) for total in totals]
-    apart = (moves[:, None] - moves[None, :]) / settings.side_difference_sd_mm
-    together = likely[0][:, None] + likely[1][None, :] - 0.5 * np.sum(apart**2, axis=-1)
-    best = np.unravel_index(int(np.argmax(together)), together.shape)
-    return tuple(
-        (_moved(shape, moves[int(at)]), float(total[int(at)]))
-        for shape, total, at in zip(shapes, totals, best, strict=True)
-    )
 
 
 def height_profile(images: ShiftedImages, site: Site, shape: JointShape) -> HeightProfile | None:
@@ -69,7 +36,7 @@ def height_profile(images: ShiftedImages, site: Site, shape: JointShape) -> Heig
     for image, shift in images:
         if not image.role.contrast.is_fat_suppressed:
             continue
-        reach = MIDDLE_THIRD * shape.length_mm * np.sin(np.deg2rad(max(shape.angle_deg, 20.0)))
+        reach = MIDDLE_THIRD * shape.length_mm * np.sin(np.deg2rad(least_angle_deg(shape)))
         for offset in _slice_offsets(image, shift, site, shape):
             patch = _patch(image, shift, site, shape, offset) if abs(offset) <= reach else None
             if patch is not None:
@@ -79,46 +46,16 @@ def height_profile(images: ShiftedImages, site: Site, shape: JointShape) -> Heig
 
 def _along_height(band: FloatArray, line_behind: float, shape: JointShape, heights: FloatArray) -> FloatArray:
     """Return the best evidence within `BESIDE_MM` of the joint at each height."""
-    slope = shape.normal_cranial / np.sin(np.deg2rad(max(shape.angle_deg, 20.0)))
+    slope = shape.normal_cranial / np.sin(np.deg2rad(least_angle_deg(shape)))
     near = _steps(BESIDE_MM)
     column = (line_behind + slope * heights[:, None] + near[None, :] + DEPTH_MM) / STEP_MM
     row = np.broadcast_to((heights[:, None] + HEIGHT_MM) / STEP_MM, column.shape)
     return np.asarray(ndimage.map_coordinates(band, [row, column], order=1, mode="nearest").max(axis=1))
 
 
-def _moved(shape: JointShape, move: FloatArray) -> JointShape:
-    behind, cranial = move
-    return replace(
-        shape, behind_mm=shape.behind_mm + float(behind), cranial_mm=shape.cranial_mm + float(cranial)
-    )
-
-
-def _mean_scores(images: ShiftedImages, site: Site, shape: JointShape, moves: FloatArray) -> FloatArray:
-    """Return the evidence for every move (behind, cranial), the mean over the images that show the joint."""
-    scores = [_scores(image, shift, site, shape, moves) for image, shift in images]
-    shown = [score for score in scores if score is not None]
-    return np.mean(shown, axis=0) if shown else np.zeros(len(moves))
-
-
 def _steps(bound_mm: float) -> FloatArray:
     reach = round(bound_mm / STEP_MM)
     return np.asarray(np.arange(-reach, reach + 1) * STEP_MM)
-
-
-def _scores(
-    image: Image, shift: FloatArray, site: Site, shape: JointShape, moves: FloatArray
-) -> FloatArray | None:
-    """Return the evidence for every move, the mean over the slices through the joint."""
-    offsets = _slice_offsets(image, shift, site, shape)
-    if len(offsets) == 0:
-        return None
-    slices = []
-    for offset in offsets:
-        patch = _patch(image, shift, site, shape, offset)
-        if patch is None:
-            continue
-        slices.append(_moved_means(_band(patch, image), _line_behind(offset, shape), shape, moves))
-    return np.mean(slices, axis=0) if slices else None
 
 
 def _slice_offsets(image: Image, shift: FloatArray, site: Site, shape: JointShape) -> FloatArray:
@@ -131,7 +68,7 @@ def _slice_offsets(image: Image, shift: FloatArray, site: Site, shape: JointShap
     )
     outwards = site.side.lateral_sign * (places - middle) @ volume.normal_lps
     outwards = outwards * np.sign(volume.normal_lps @ site.axes.left)
-    half = 0.5 * shape.length_mm * np.sin(np.deg2rad(max(shape.angle_deg, 20.0)))
+    half = 0.5 * shape.length_mm * np.sin(np.deg2rad(least_angle_deg(shape)))
     return np.asarray(np.sort(outwards[np.abs(outwards) <= half + 0.25 * volume.spacing_mm[2]]))
 
 
@@ -178,14 +115,6 @@ def _line_behind(outwards: float, shape: JointShape) -> float:
     return float(np.interp(outwards, arc[:, 0], arc[:, 1]))
 
 
-def _moved_means(band: FloatArray, line_behind: float, shape: JointShape, moves: FloatArray) -> FloatArray:
-    """Return the mean evidence along the joint's height for every move, less that just above and below it."""
-    slope = shape.normal_cranial / np.sin(np.deg2rad(max(shape.angle_deg, 20.0)))
-    heights = _steps(0.5 * shape.height_mm + 4.0)
-    inside = np.abs(heights) <= 0.5 * shape.height_mm
-    outside = max(int(np.count_nonzero(~inside)), 1)
-    weights = np.where(inside, 1.0 / inside.sum(), -0.5 / outside)
-    column = (moves[:, :1] + line_behind + slope * heights + DEPTH_MM) / STEP_MM
-    row = (moves[:, 1:] + heights + HEIGHT_MM) / STEP_MM
-    values = ndimage.map_coordinates(band, [row, column], order=1, mode="nearest")
-    return np.asarray(values @ weights)
+def least_angle_deg(shape: JointShape) -> float:
+    """Return a joint's angle, no smaller than one at which a sagittal slice still crosses it."""
+    return max(shape.angle_deg, SMALLEST_ANGLE_DEG)

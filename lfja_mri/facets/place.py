@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from lfja_mri.facets.coverage import coverage_of
 from lfja_mri.facets.cuts import best_axial_image
 from lfja_mri.facets.frames import Site
 from lfja_mri.facets.masks import ProcessMasks, joint_from_masks
-from lfja_mri.facets.parasagittal import ShiftedImages, parasagittal_pair
+from lfja_mri.facets.parasagittal import ShiftedImages
 from lfja_mri.facets.prior import expected_shape, site_of
 from lfja_mri.facets.refine import (
     FramePair,
@@ -24,6 +25,7 @@ from lfja_mri.facets.refine import (
     refine_pair,
     sagittal_frame,
 )
+from lfja_mri.facets.sagittal import place_together, search_joint
 from lfja_mri.facets.zones import build_zones
 from lfja_mri.model import (
     AbsentJoint,
@@ -56,6 +58,21 @@ class _Scene:
     localiser: Image | None
 
 
+@dataclass(frozen=True, eq=False)
+class _View:
+    """One level as the study shows it, in the frame of the reference image; `back_lps_mm` led from the levels' there.
+
+    `beside` are the sagittal images, each with the shift at which it shows the reference's structures.
+    """
+
+    sites: SitePair
+    shapes: ShapePair
+    axial: Image | None
+    shifts: Shifts
+    beside: ShiftedImages
+    back_lps_mm: FloatArray
+
+
 def place_joints(
     study: StudyImages,
     level_map: LevelMap,
@@ -76,13 +93,33 @@ def place_joints(
     Level by level, cranial first, left then right; a level whose disc was not found gives absent joints.
     """
     scene = _Scene(study, level_map, settings, masks, _localiser(study, level_map))
-    return tuple(joint for level in level_map.expected_levels for joint in _level_joints(level, scene))
+    views = {disc.level: _view(disc, scene) for disc in level_map.discs}
+    sagittal = _sagittal_frames([view for view in views.values() if view.axial is None], settings)
+    return tuple(
+        joint
+        for level in level_map.expected_levels
+        for joint in _level_joints(level, views.get(level), sagittal.get(level), scene)
+    )
 
 
-def _level_joints(level: Level, scene: _Scene) -> tuple[Joint | AbsentJoint, ...]:
-    disc = scene.level_map.disc(level)
-    if disc is None:
+def _level_joints(
+    level: Level, view: _View | None, sagittal: FramePair | None, scene: _Scene
+) -> tuple[Joint | AbsentJoint, ...]:
+    if view is None:
         return tuple(AbsentJoint(level, side, Reason.LEVEL_NOT_VISIBLE) for side in Side)
+    settings, sites = scene.settings, view.sites
+    frames = sagittal
+    if frames is None and view.axial is not None:
+        sites = centred_sites(view.axial, sites, view.shapes, settings)
+        frames = refine_pair(view.axial, sites, view.shapes, settings, view.beside)
+    if frames is None:
+        frames = _pair(prior_frame(*at, settings) for at in zip(sites, view.shapes, strict=True))
+    if scene.masks is not None:
+        frames = _by_masks(scene.masks.moved(view.back_lps_mm), sites, frames, settings)
+    return tuple(_joint(frame, site, view.shifts, scene) for frame, site in zip(frames, sites, strict=True))
+
+
+def _view(disc: Disc, scene: _Scene) -> _View:
     settings = scene.settings
     sites = _sites(disc, scene)
     axial = best_axial_image(scene.study, sites[0], expected_shape(sites[0], settings), settings.refine)
@@ -90,28 +127,13 @@ def _level_joints(level: Level, scene: _Scene) -> tuple[Joint | AbsentJoint, ...
     shifts = () if reference is None else level_shifts(scene.study, reference, sites[0], settings.alignment)
     back = -_localiser_shift_mm(shifts, scene)
     sites = (sites[0].moved(back), sites[1].moved(back))
-    sites, frames = _frames(axial, sites, shifts, scene)
-    if scene.masks is not None:
-        frames = _by_masks(scene.masks.moved(back), sites, frames, settings)
-    return tuple(_joint(frame, site, shifts, scene) for frame, site in zip(frames, sites, strict=True))
+    shapes = (expected_shape(sites[0], settings), expected_shape(sites[1], settings))
+    return _View(sites, shapes, axial, shifts, _sagittal_images(shifts, scene), back)
 
 
 def _sites(disc: Disc, scene: _Scene) -> SitePair:
     left, right = (site_of(disc, side, scene.level_map, scene.settings) for side in Side)
     return left, right
-
-
-def _frames(
-    axial: Image | None, sites: SitePair, shifts: Shifts, scene: _Scene
-) -> tuple[SitePair, FramePair]:
-    """Return the joints as axial slices show them, else as sagittal ones do; the midline may move."""
-    settings = scene.settings
-    shapes = (expected_shape(sites[0], settings), expected_shape(sites[1], settings))
-    beside = _sagittal_images(shifts, scene)
-    if axial is None:
-        return sites, _sagittal_frames(sites, shapes, beside, scene)
-    sites = centred_sites(axial, sites, shapes, settings)
-    return sites, refine_pair(axial, sites, shapes, settings, beside)
 
 
 def _sagittal_images(shifts: Shifts, scene: _Scene) -> ShiftedImages:
@@ -120,28 +142,35 @@ def _sagittal_images(shifts: Shifts, scene: _Scene) -> ShiftedImages:
     return tuple((image, shift_of.get(image.key, np.zeros(3))) for image in scene.study.of(Plane.SAGITTAL))
 
 
-def _sagittal_frames(sites: SitePair, shapes: ShapePair, images: ShiftedImages, scene: _Scene) -> FramePair:
-    """Return the joints as sagittal slices show them, or where anatomy expects them."""
-    settings = scene.settings
-    moved = parasagittal_pair(images, sites, shapes, settings.sagittal)
-    if np.mean([score for _, score in moved]) < settings.sagittal.present_score:
-        first, second = (
-            prior_frame(site, shape, settings) for site, shape in zip(sites, shapes, strict=True)
-        )
-    else:
-        first, second = (
-            sagittal_frame(site, shape, settings) for site, (shape, _) in zip(sites, moved, strict=True)
-        )
+def _sagittal_frames(views: Sequence[_View], settings: FacetsSettings) -> dict[Level, FramePair]:
+    """Return the joints of the levels that no axial slice shows, all of them placed together."""
+    sides = [side for view in views for side in zip(view.sites, view.shapes, strict=True)]
+    searches = [
+        search_joint(view.beside, site, shape, settings.sagittal)
+        for view in views
+        for site, shape in zip(view.sites, view.shapes, strict=True)
+    ]
+    placed = place_together(searches, settings.sagittal)
+    frames = [
+        sagittal_frame(site, shape, settings)
+        if seen >= settings.sagittal.present_evidence
+        else prior_frame(site, shape, settings)
+        for (site, _), (shape, seen) in zip(sides, placed, strict=True)
+    ]
+    return {view.sites[0].level: _pair(frames[2 * at : 2 * at + 2]) for at, view in enumerate(views)}
+
+
+def _pair(frames: Iterable[JointFrame]) -> FramePair:
+    first, second = frames
     return first, second
 
 
 def _by_masks(masks: ProcessMasks, sites: SitePair, frames: FramePair, settings: FacetsSettings) -> FramePair:
     """Let masks decide where they show a joint."""
-    first, second = (
+    return _pair(
         joint_from_masks(masks, site, expected_shape(site, settings), settings.masks) or frame
         for site, frame in zip(sites, frames, strict=True)
     )
-    return first, second
 
 
 def _localiser(study: StudyImages, level_map: LevelMap) -> Image | None:
