@@ -179,6 +179,12 @@ def test_screenshots_of_the_pages_are_kept_to_be_looked_at(tmp_path):
         assert len(np.unique(pixels)) > 50
 
 
+def told_of(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_marks_go_from_the_page_into_the_grades_and_into_agreement(tmp_path):
     """End to end on the sample case: grade, mark in the browser, grade with the marks, compare with the reader."""
     tool = [sys.executable, "-m", "lfja_mri"]
@@ -192,7 +198,7 @@ def test_marks_go_from_the_page_into_the_grades_and_into_agreement(tmp_path):
         "--jobs",
         "1",
     ]
-    subprocess.run(grade, check=True, capture_output=True)
+    told_of(grade)
     report_page = next((tmp_path / "out" / "studies").glob("*/report.html"))
     action = """
 document.querySelectorAll('.joint').forEach(joint => { joint.querySelector('[value=agree]').checked = true; });
@@ -209,7 +215,7 @@ document.body.dataset.csv = marksCsv();
     assert found is not None
     marks = tmp_path / "marks.csv"
     marks.write_text(entities.unescape(found[1]), encoding="utf-8")
-    subprocess.run([*grade, "--overrides", str(marks)], check=True, capture_output=True)
+    told_of([*grade, "--overrides", str(marks)])
     rows = {
         (r["level"], r["side"]): r
         for r in csv.DictReader((tmp_path / "out" / "grades.csv").open(encoding="utf-8"))
@@ -222,7 +228,7 @@ document.body.dataset.csv = marksCsv();
         "reader_agrees" in rows[key]["flags"] for key in rows if key[0] != "L1-L2" and rows[key]["grade"]
     )
     agree = [*tool, "agree", str(tmp_path / "out" / "grades.csv"), str(marks), "--json"]
-    told = json.loads(subprocess.run(agree, check=True, capture_output=True, text=True).stdout)
+    told = json.loads(told_of(agree))
     assert (
         np.trace(told["confusion"])
         == np.sum(told["confusion"])
