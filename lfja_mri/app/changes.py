@@ -40,6 +40,15 @@ ChangeConfig = Annotated[
 RepeatabilityFile = Annotated[
     Path | None, typer.Option(help="Smallest detectable changes from your own repeats (TOML).")
 ]
+SUMMARY_SHOWN = (
+    "visit",
+    "subjects",
+    "joints_graded",
+    "mean_grade",
+    "mean_grade_change",
+    "improved",
+    "worsened",
+)
 FailOn = Annotated[
     str | None, typer.Option(help="Exit 8 if any joint is: worsened, improved or not_comparable.")
 ]
@@ -150,17 +159,12 @@ def cohort(
     if parquet:
         write_beside([out / f"{table}.csv" for table in ("grades", "change", "summary")])
     if not quiet:
-        shown = (
-            "visit",
-            "subjects",
-            "joints_graded",
-            "mean_grade",
-            "mean_grade_change",
-            "improved",
-            "worsened",
-        )
         rows = as_text(SUMMARY_COLUMNS, done.summary(settings))
-        messages.print(plain_table("The trial", shown, [[row[column] for column in shown] for row in rows]))
+        messages.print(
+            plain_table(
+                "The trial", SUMMARY_SHOWN, [[row[column] for column in SUMMARY_SHOWN] for row in rows]
+            )
+        )
         messages.print(f"the files lie in {out}")
     for left_out in done.left_out:
         messages.print(f"[yellow]{left_out.where} left out:[/] {left_out.reason.value} {left_out.detail}")
