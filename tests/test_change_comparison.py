@@ -26,7 +26,7 @@ from lfja_mri.change import (
     compare_tables,
     read_visit_joint,
 )
-from lfja_mri.config import ChangeSettings, load_change_settings
+from lfja_mri.config import ChangeSettings, MeasureRepeatability, ProtocolRepeatability, load_change_settings
 from lfja_mri.errors import ConfigurationError, InputError, Reason
 from lfja_mri.model import LEVELS_WITH_L6, STANDARD_LEVELS, Level, Side
 from lfja_mri.tables import to_csv
@@ -136,6 +136,24 @@ def test_in_one_frame_the_interval_is_shared_and_need_not_be_left(asked, change)
     assert found.change == change
     assert "grade_moved_within_interval" in found.flags
     assert compare_joint(one, other, chosen).change is Direction.UNCHANGED
+
+
+@pytest.mark.parametrize(("times", "change"), [(1.2, "unchanged"), (1.3, "improved")])
+def test_within_its_interval_a_grade_needs_a_measure_further_beyond_its_sdc(times, change):
+    flat = {"perimeter_fraction": MeasureRepeatability(sem_floor=0.03, sem_share=0.0, pairs=50)}
+    known = SETTINGS.repeatability.model_copy(update={"protocol": (ProtocolRepeatability(measures=flat),)})
+    plain = SETTINGS.model_copy(update={"repeatability": known})
+    fraction = f"{times * 1.96 * 2**0.5 * 0.03:.6f}"
+    cells = {"grade_low": "1", "grade_high": "2"}
+    first = read_visit_joint(row("2", QUIET | {"perimeter_fraction": fraction}, **cells))
+    second = read_visit_joint(later(row("1", **cells)))
+    assert compare_joint(first, second, plain, Registration(0.2)).change == change
+    assert (
+        compare_joint(
+            replace(first, grade_interval=(2, 2)), replace(second, grade_interval=(1, 1)), plain
+        ).change
+        == "improved"
+    )
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def direction_of(
     unsure = baseline.could_be(second) or follow_up.could_be(first)
     within = unsure and _has_interval(baseline, follow_up)
     must_leave = {"always": True, "unregistered": not registered, "never": False}
-    confirmed = _is_confirmed(grade, measures, settings)
+    confirmed = _is_confirmed(grade, measures, settings, settings.factor_within_interval if within else 1.0)
     doubts = (
         (grade != 0 and not confirmed, "grade_moved_within_noise"),
         (grade != 0 and within, "grade_moved_within_interval"),
@@ -111,9 +111,11 @@ def direction_of(
     return direction, tuple(name for applies, name in doubts if applies)
 
 
-def _is_confirmed(grade: int, measures: Sequence[MeasureChange], settings: ChangeSettings) -> bool:
-    """Return whether enough of the measures that decide moved as the grade did, -1 or +1."""
-    moved = {measure.name for measure in measures if grade != 0 and measure.detected == grade}
+def _is_confirmed(
+    grade: int, measures: Sequence[MeasureChange], settings: ChangeSettings, times: float
+) -> bool:
+    """Return whether enough of the measures that decide moved as the grade did (-1 or +1), by so many times their SDC."""
+    moved = {one.name for one in measures if grade != 0 and one.detected_beyond(times) == grade}
     return any(len(moved & set(group.measures)) >= group.at_least for group in settings.deciding)
 
 

@@ -86,7 +86,11 @@ class MeasureChange:
     @property
     def detected(self) -> int:
         """-1 or +1 where the measure moved by more than its smallest detectable change, else 0."""
-        if self.change is None or self.sdc is None or abs(self.change) <= self.sdc:
+        return self.detected_beyond(1.0)
+
+    def detected_beyond(self, times: float) -> int:
+        """Return -1 or +1 where the measure moved by more than so many times its smallest detectable change, else 0."""
+        if self.change is None or self.sdc is None or abs(self.change) <= times * self.sdc:
             return 0
         return 1 if self.change > 0 else -1
 
