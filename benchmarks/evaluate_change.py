@@ -224,11 +224,15 @@ def _protocols(crowd: Sequence[Person], road: Road, settings: ChangeSettings, da
     for person in crowd:
         baseline = _altered(person.baseline.result, lambda image: _named(image, "maker"))
         plain = _altered(person.repeat.result, lambda image: _named(image, "maker"))
-        for alter in _alterations().values():
+        for name, alter in _alterations().items():
             other = _altered(plain, alter)
             changes = _protocol_changes(baseline, other, road, settings)
+            passed = [change for change in changes if not _is_noticed(change)]
             tried += 1
-            caught += all(_is_noticed(change) for change in changes)
+            caught += not passed
+            for change in passed:
+                sources = [one.sources if one else None for one in (change.baseline, change.follow_up)]
+                print(f"not noticed: {name}, seed {person.seed}, {change.level} {change.side}, {sources}")
         usual = _protocol_changes(baseline, plain, road, settings)
         if any("protocol_unknown" in change.flags for change in usual):
             return Row(
