@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import bench_ingest
+from benchmarks import bench_ingest, bench_pages
 from benchmarks.rows import Row
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +40,7 @@ def main() -> None:
         rows = [
             *cold_start(),
             *bench_ingest.rows(),
+            *bench_pages.rows(),
             *one_study(Path(folder)),
             *scaling(Path(folder), asked.studies),
             *regrading(Path(folder), asked.archive),
