@@ -21,8 +21,8 @@ from lfja_mri.geometry import apply, sample
 from lfja_mri.ingest import find_studies, read_study
 from lfja_mri.model import Contrast, Image, Level, Plane, Side, StudyImages
 from lfja_mri.phantom import PhantomTruth, load_recipe, simulate
+from lfja_mri.phantom.numbers import base_numbers
 from lfja_mri.phantom.person import draw_person
-from lfja_mri.phantom.recipe import base_numbers
 from lfja_mri.phantom.skeleton import Posture
 
 SEEDS = (10000, 10001, 10002)

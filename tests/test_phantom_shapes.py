@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from lfja_mri.model import Side
-from lfja_mri.phantom.column import LUMBAR_COUNT, rotation
+from lfja_mri.phantom.column import LUMBAR_COUNT
 from lfja_mri.phantom.facet import joint_coordinates, joint_point
 from lfja_mri.phantom.joints import PERIMETER_RADIUS_MM, perimeter_distance, perimeter_position
+from lfja_mri.phantom.numbers import base_numbers
 from lfja_mri.phantom.person import draw_person
-from lfja_mri.phantom.recipe import base_numbers
 from lfja_mri.phantom.shapes import capsule, ellipsoid, rounded_box
 from lfja_mri.phantom.skeleton import Posture
-from lfja_mri.phantom.tissue import Frame, Lattice, Tissue
+from lfja_mri.phantom.tissue import Frame, Lattice, Tissue, rotation
 
 
 def person(seed: int = 1, posture: Posture | None = None, variant: str = "standard"):

@@ -5,7 +5,7 @@ import pytest
 
 from lfja_mri.errors import ConfigurationError
 from lfja_mri.phantom import load_recipe, packaged_recipes
-from lfja_mri.phantom.recipe import base_numbers
+from lfja_mri.phantom.numbers import base_numbers
 from lfja_mri.phantom.signal import Sequence, signal_tables, spin_echo
 from lfja_mri.phantom.tissue import Tissue
 

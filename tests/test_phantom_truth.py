@@ -10,8 +10,9 @@ from lfja_mri.phantom.bones import paint_bones
 from lfja_mri.phantom.canal import paint_canal, paint_sleeve
 from lfja_mri.phantom.findings import Finding, draw_findings, draw_grades
 from lfja_mri.phantom.joints import paint_joints
+from lfja_mri.phantom.numbers import base_numbers
 from lfja_mri.phantom.person import draw_person
-from lfja_mri.phantom.recipe import base_numbers, load_recipe
+from lfja_mri.phantom.recipe import load_recipe
 from lfja_mri.phantom.skeleton import Posture
 from lfja_mri.phantom.tissue import Lattice
 from lfja_mri.phantom.truth import judge_joint

@@ -15,8 +15,8 @@ from lfja_mri.phantom.canal import paint_canal, paint_sleeve
 from lfja_mri.phantom.confounders import paint_after_joints, paint_before_joints
 from lfja_mri.phantom.findings import Finding, JointKey
 from lfja_mri.phantom.joints import paint_joints
+from lfja_mri.phantom.numbers import BaseNumbers
 from lfja_mri.phantom.person import Person
-from lfja_mri.phantom.recipe import BaseNumbers
 from lfja_mri.phantom.tissue import Lattice
 from lfja_mri.phantom.truth import JointTruth, judge_joint
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lfja_mri.model import FloatArray, Side
-from lfja_mri.phantom.recipe import FiveLevels, JointNumbers
+from lfja_mri.phantom.numbers import FiveLevels, JointNumbers
 from lfja_mri.phantom.skeleton import DiscShape, JointShape
 from lfja_mri.phantom.tissue import Frame
 

@@ -13,9 +13,9 @@ import numpy as np
 from lfja_mri.model import LEVELS_WITH_L6, LEVELS_WITHOUT_L5, STANDARD_LEVELS, FloatArray, Side
 from lfja_mri.phantom.articulations import JointDraw, draw_joints
 from lfja_mri.phantom.chance import stream
-from lfja_mri.phantom.recipe import AnatomyNumbers, FiveLevels
+from lfja_mri.phantom.numbers import AnatomyNumbers, FiveLevels
 from lfja_mri.phantom.skeleton import DiscShape, Posture, Spine, VertebraShape
-from lfja_mri.phantom.tissue import Frame
+from lfja_mri.phantom.tissue import Frame, rotation
 
 UPPER_DISCS = ("T10-T11", "T11-T12", "T12-L1")
 UPPER_TILT_STEP_DEG = 5.0
@@ -25,16 +25,6 @@ SLIP_PLACES = (0.15, 0.65, 0.2)  # L3-L4, L4-L5, L5-S1
 LEAST_HALF_HEIGHT_MM = 0.7  # of a disc at its back
 LUMBAR_COUNT = {"standard": 5, "l6": 6, "four_lumbar": 4, "sacralised": 5, "t12_without_ribs": 5}
 LEVELS_BY_COUNT = {4: LEVELS_WITHOUT_L5, 5: STANDARD_LEVELS, 6: LEVELS_WITH_L6}
-
-
-def rotation(pitch_deg: float, roll_deg: float, yaw_deg: float) -> FloatArray:
-    """Rotation about x (pitch), y (roll) and z (yaw), in that order."""
-    angles = np.radians([pitch_deg, roll_deg, yaw_deg])
-    (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
-    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    return np.asarray(about_z @ about_y @ about_x, dtype=np.float64)
 
 
 class ColumnBuilder:

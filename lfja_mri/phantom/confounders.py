@@ -11,9 +11,9 @@ from lfja_mri.phantom.chance import stream
 from lfja_mri.phantom.discs import endplate_height
 from lfja_mri.phantom.facet import joint_point
 from lfja_mri.phantom.joints import EDGE_MM
+from lfja_mri.phantom.numbers import ConfounderNumbers
 from lfja_mri.phantom.person import Person
 from lfja_mri.phantom.processes import spinolaminar_point
-from lfja_mri.phantom.recipe import ConfounderNumbers
 from lfja_mri.phantom.shapes import capsule, ellipsoid
 from lfja_mri.phantom.skeleton import DiscShape, JointShape, VertebraShape
 from lfja_mri.phantom.tissue import MARROWS, Frame, Lattice, Part, Tissue, Window, is_one_of, mask_of

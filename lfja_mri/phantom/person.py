@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lfja_mri.model import FloatArray, Side
 from lfja_mri.phantom.chance import stream
 from lfja_mri.phantom.column import LUMBAR_COUNT, ColumnBuilder
-from lfja_mri.phantom.recipe import AnatomyNumbers
+from lfja_mri.phantom.numbers import AnatomyNumbers
 from lfja_mri.phantom.skeleton import Posture, Spine
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from lfja_mri.geometry import apply, grid_affine
 from lfja_mri.model import FloatArray
 from lfja_mri.phantom.chance import stream
+from lfja_mri.phantom.numbers import BaseNumbers, Range
 from lfja_mri.phantom.person import Person
-from lfja_mri.phantom.recipe import BaseNumbers, Quality, Range, Recipe
+from lfja_mri.phantom.recipe import Quality, Recipe
 from lfja_mri.phantom.signal import Sequence
 
 NOISE_SHARE = {Quality.GOOD: 0.012, Quality.FAIR: 0.022, Quality.POOR: 0.04}

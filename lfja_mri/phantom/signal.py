@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lfja_mri.model import ImageArray
-from lfja_mri.phantom.recipe import TissueNumbers
+from lfja_mri.phantom.numbers import TissueNumbers
 from lfja_mri.phantom.tissue import Tissue
 
 HIGH_FIELD_T = 2.0

@@ -26,9 +26,10 @@ from lfja_mri.phantom.anatomy import Detail, build_tissue_map
 from lfja_mri.phantom.chance import stream
 from lfja_mri.phantom.column import LEVELS_BY_COUNT, LUMBAR_COUNT
 from lfja_mri.phantom.findings import JointKey, draw_arthropathy, draw_findings, draw_grades
+from lfja_mri.phantom.numbers import base_numbers
 from lfja_mri.phantom.person import Person, draw_person
 from lfja_mri.phantom.planning import SeriesPlan, plan_series
-from lfja_mri.phantom.recipe import Recipe, base_numbers
+from lfja_mri.phantom.recipe import Recipe
 from lfja_mri.phantom.scanner import acquire
 from lfja_mri.phantom.signal import signal_tables
 from lfja_mri.phantom.skeleton import DiscShape, Posture

@@ -93,6 +93,16 @@ class Frame:
         return Frame(self.to_lps(local), self.axes)
 
 
+def rotation(pitch_deg: float, roll_deg: float, yaw_deg: float) -> FloatArray:
+    """Rotation about x (pitch), y (roll) and z (yaw), in that order."""
+    angles = np.radians([pitch_deg, roll_deg, yaw_deg])
+    (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
+    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return np.asarray(about_z @ about_y @ about_x, dtype=np.float64)
+
+
 @dataclass(frozen=True, eq=False)
 class Lattice:
     """Tissue, part and oedema on a grid along LPS; arrays are written in place while the map is painted.

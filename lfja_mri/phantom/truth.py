@@ -15,7 +15,7 @@ from lfja_mri.model import EXTENSION_TARGETS, BoolArray, FloatArray, Level, Side
 from lfja_mri.phantom.facet import half_gap_mm, joint_coordinates, joint_point
 from lfja_mri.phantom.findings import Finding, JointKey
 from lfja_mri.phantom.joints import joint_window, perimeter_distance, perimeter_position, rim
-from lfja_mri.phantom.recipe import Definition
+from lfja_mri.phantom.numbers import Definition
 from lfja_mri.phantom.skeleton import JointShape
 from lfja_mri.phantom.tissue import MARROWS, OEDEMA_HOSTS, Lattice, Local, Part, Tissue, Window, is_one_of
 
