@@ -5,8 +5,15 @@ looked at and scored once (`reference/facets_axial_t1.csv`; make the sheet anew 
 
     python -m benchmarks.evaluate_facets --sheet contact.png
 
-Phantoms: evaluation seeds only. The joint region is everything within 2 mm of the joint space (the capsule), compared
-in the frame of the image that the joint was found in.
+Phantoms: evaluation seeds only, compared in the frame of the image that the joint was found in. Two regions, because the
+published rule-based best (0.83, Bharadwaj 2023, clinical notes 6) is that of a localised facet region in axial slices that
+the abstract does not define:
+
+* slab: everything within 2 mm of the joint space, 5 to 7 mm thick, so that 1 mm across it costs a quarter;
+* whole joint: space, capsule and both articular processes, laid out by the product's own zones about the true joint and
+  about ours. It tells how well the joint is placed and sized, not how well bone is outlined.
+
+For the sagittal series alone, levels are found in those images alone too.
 """
 
 from __future__ import annotations
@@ -14,13 +21,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Picture
 
+from benchmarks.compare_joints import Compared, compare
 from benchmarks.evaluate_real_study import DATA as REAL
 from benchmarks.evaluate_real_study import REFERENCE, STUDY, read_points
 from benchmarks.evaluate_real_study import graded as graded_real
@@ -30,7 +38,6 @@ from lfja_mri.config import FacetsSettings, load_pipeline_settings
 from lfja_mri.facets import place_joints
 from lfja_mri.model import (
     Axes,
-    BoolArray,
     Contrast,
     Disc,
     FloatArray,
@@ -44,24 +51,12 @@ from lfja_mri.model import (
     StudyImages,
     Volume,
 )
-from lfja_mri.phantom import PhantomTruth
+from lfja_mri.pipeline import locate_levels, prepare
 
 PHANTOMS = (("routine_clinical", 10000), ("routine_clinical", 10001), ("trial", 11000))
 SLICES = REFERENCE.parents[2] / "shared" / "data" / "facets" / "axial-t1"
 SLICE_PIXEL_MM, SLICE_THICKNESS_MM = 0.6875, 4.0
-MARGIN_MM, STEP_MM, REACH_MM = 2.0, 0.8, 18.0
 HIGHEST_SECONDS = 3.0
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One placed joint against its truth."""
-
-    centre_error_mm: float
-    angle_error_deg: float
-    overlap: float
-    side_right: bool
-    shift_errors_mm: tuple[float, ...]
 
 
 def rows() -> list[Row]:
@@ -168,26 +163,49 @@ def draw_sheet(path: Path) -> None:
 def _phantom_rows() -> list[Row]:
     with_axial, sagittal_only = list(_compared(sagittal_only=False)), list(_compared(sagittal_only=True))
     data = f"phantom: {len(PHANTOMS)} studies, seeds {min(s for _, s in PHANTOMS)} up, levels found by the program"
-    shifts = [error for joint in with_axial for error in joint.shift_errors_mm]
     sides = float(np.mean([joint.side_right for joint in (*with_axial, *sagittal_only)]))
-    shift = float(np.median(shifts or [99.0]))
+    rows = []
+    for joints, target, images in (
+        (with_axial, 0.83, "axial slices"),
+        (sagittal_only, 0.65, "sagittal STIR alone"),
+    ):
+        slab, whole = (
+            [getattr(joint, name) for joint in joints] for name in ("slab_overlap", "whole_overlap")
+        )
+        rows += [
+            _overlap_row(f"joint slab (space and 2 mm) IoU, {images}", slab, target, data),
+            _overlap_row(f"whole joint (space, capsule, processes) IoU, {images}", whole, target, data),
+        ]
     return [
-        _overlap_row("joint region overlap (IoU), axial slices", with_axial, 0.83, data),
-        _overlap_row("joint region overlap (IoU), sagittal STIR alone", sagittal_only, 0.65, data),
+        *rows,
         _error_row("joint centre error with axial slices", with_axial, data),
         _error_row("joint centre error, sagittal STIR alone", sagittal_only, data),
         Row("joints on the right level and side", f"{100 * sides:.1f} %", ">= 99 %", sides >= 0.99, data),
-        Row("series shift, median error", f"{shift:.1f} mm", "<= 1.5 mm", shift <= 1.5, data),
+        *_shift_rows(with_axial, data),
     ]
 
 
-def _overlap_row(figure: str, joints: Sequence[Compared], target: float, data: str) -> Row:
-    mean = float(np.mean([joint.overlap for joint in joints]))
+def _shift_rows(joints: Sequence[Compared], data: str) -> list[Row]:
+    """Return how far the shifts between series are off, and whether their uncertainties say so."""
+    errors = np.array([pair for joint in joints for pair in joint.shifts] or [(99.0, 1.0)])
+    unknown = sum(joint.shifts_unknown for joint in joints)
+    total = unknown + sum(len(joint.shifts) for joint in joints)
+    median = float(np.median(errors[:, 0]))
+    within = float(np.mean(errors[:, 0] <= 2.0 * np.sqrt(3.0) * errors[:, 1]))
+    said = f"{100 * within:.0f} %; {unknown} of {total} flagged as not estimated"
+    return [
+        Row("series shift, median error", f"{median:.1f} mm", "<= 1.5 mm", median <= 1.5, data),
+        Row("series shift within twice its stated uncertainty", said, ">= 90 %", within >= 0.9, data),
+    ]
+
+
+def _overlap_row(figure: str, overlaps: Sequence[float], target: float, data: str) -> Row:
+    mean = float(np.mean(overlaps or [0.0]))
     return Row(figure, f"{mean:.2f}", f">= {target:.2f}", mean >= target, data)
 
 
 def _error_row(figure: str, joints: Sequence[Compared], data: str) -> Row:
-    errors = [joint.centre_error_mm for joint in joints]
+    errors = [joint.centre_error_mm for joint in joints] or [99.0]
     value = f"{np.median(errors):.1f} / {np.percentile(errors, 90):.1f} mm (median / 9 of 10)"
     return Row(figure, value, "median <= 3 mm", float(np.median(errors)) <= 3, data)
 
@@ -202,71 +220,19 @@ def _compared(*, sagittal_only: bool) -> Iterator[Compared]:
         result, truth = graded(recipe, seed)
         if result.level_map is None:
             continue
-        images = StudyImages(result.study_key, result.images)
+        images, levels = StudyImages(result.study_key, result.images), result.level_map
         if sagittal_only:
-            chosen = images.of(Plane.SAGITTAL, Contrast.STIR, Contrast.T2_FS)
-            images = replace(images, images=chosen)
-            joints = _joints(images, result.level_map, _settings())
+            images = replace(images, images=images.of(Plane.SAGITTAL, Contrast.STIR, Contrast.T2_FS))
+            levels = locate_levels(images, prepare())
+            joints = _joints(images, levels, _settings())
         else:
             joints = [joint.joint for joint in result.joints if joint.joint is not None]
         for joint in joints:
-            yield _compare(joint, images, truth)
+            yield compare(joint, images, levels, truth, _settings())
 
 
 def _joints(images: StudyImages, levels: LevelMap, settings: FacetsSettings) -> list[Joint]:
     return [joint for joint in place_joints(images, levels, settings) if isinstance(joint, Joint)]
-
-
-def _compare(joint: Joint, images: StudyImages, truth: PhantomTruth) -> Compared:
-    frame = joint.frame
-    true = truth.joint(frame.level, frame.side)
-    others = {shift.image_key for shift in joint.shifts}
-    own = next(image.key for image in images.images if image.key not in others)
-
-    def seen(key: str) -> FloatArray:
-        return truth.moved(key, true.centre_lps_mm[None])[0]
-
-    distances = {
-        (t.level, t.side): np.linalg.norm(truth.moved(own, t.centre_lps_mm[None])[0] - frame.centre_lps_mm)
-        for t in truth.joints
-    }
-    shift_errors = tuple(
-        float(np.linalg.norm(shift.shift_lps_mm - (seen(shift.image_key) - seen(own))))
-        for shift in joint.shifts
-        if shift.estimated and joint.coverage.get(shift.image_key, 0.0) > 0.5
-    )
-    return Compared(
-        centre_error_mm=float(np.linalg.norm(frame.centre_lps_mm - seen(own))),
-        angle_error_deg=abs(frame.angle_deg - true.angle_deg),
-        overlap=_overlap(joint, truth, own),
-        side_right=min(distances, key=lambda key: distances[key]) == (frame.level, frame.side),
-        shift_errors_mm=shift_errors,
-    )
-
-
-def _overlap(joint: Joint, truth: PhantomTruth, own: str) -> float:
-    """Return the intersection over union of the joint's region and the true one."""
-    frame = joint.frame
-    true = truth.joint(frame.level, frame.side)
-    axis = np.arange(-REACH_MM, REACH_MM + 0.01, STEP_MM)
-    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    points = grid + true.centre_lps_mm
-    theirs = truth.joint_region(frame.level, frame.side, points, margin_mm=MARGIN_MM)
-    ours = _region(joint, truth.moved(own, points))
-    return int(np.count_nonzero(ours & theirs)) / max(int(np.count_nonzero(ours | theirs)), 1)
-
-
-def _region(joint: Joint, points: FloatArray) -> BoolArray:
-    """Return which points lie within the margin of the joint space, by the phantom's own definition."""
-    frame = joint.frame
-    axes = np.stack([frame.along_lps, frame.normal_lps, frame.cranial_lps])
-    local = (points - frame.centre_lps_mm) @ axes.T
-    line = (frame.joint_line_lps_mm - frame.centre_lps_mm) @ axes.T
-    middle = np.interp(local[:, 0], line[:, 0], line[:, 1])
-    along = np.maximum(np.abs(local[:, 0]) - 0.5 * frame.length_mm, 0)
-    across = np.maximum(np.abs(local[:, 1] - middle) - 0.5 * frame.gap_mm, 0)
-    height = np.maximum(np.abs(local[:, 2]) - 0.5 * frame.height_mm, 0)
-    return np.asarray(np.sqrt(along**2 + across**2 + height**2) <= MARGIN_MM)
 
 
 if __name__ == "__main__":
