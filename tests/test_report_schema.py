@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import io
 import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import fake_results as fake
 import numpy as np
 import pytest
 from conftest import ROOT
 
+import lfja_mri
+from lfja_mri.batch.dates import VISITS_COLUMNS
 from lfja_mri.change import CHANGE_COLUMNS
 from lfja_mri.change.cohort import SUMMARY_COLUMNS
-from lfja_mri.phantom.cohort import TRUTH_COLUMNS
+from lfja_mri.phantom.cohort import LEVEL_COLUMNS, SERIES_COLUMNS, TRUTH_COLUMNS
+from lfja_mri.report import About
+from lfja_mri.report.worksheet import (
+    KEY_COLUMNS,
+    READING_COLUMNS,
+    SHEET_COLUMNS,
+    VisitResult,
+    unblind,
+    worksheet_files,
+)
 from lfja_mri.results import GRADES_COLUMNS, JOINTS_COLUMNS, LEVELS_COLUMNS, joint_rows, level_rows
 
+ROOT_PACKAGE = Path(lfja_mri.__file__).parent
 FOLDER = ROOT / "docs" / "schema"
+MARKS_COLUMNS = ("subject", "visit", "study_key", "level", "side", "mark", "grade", "reason", "reader")
 TABLES = {
     "grades": GRADES_COLUMNS,
     "change": CHANGE_COLUMNS,
@@ -24,6 +41,13 @@ TABLES = {
     "joints": JOINTS_COLUMNS,
     "truth": TRUTH_COLUMNS,
     "summary": SUMMARY_COLUMNS,
+    "visits": VISITS_COLUMNS,
+    "truth_levels": LEVEL_COLUMNS,
+    "truth_series": SERIES_COLUMNS,
+    "marks": MARKS_COLUMNS,
+    "worksheet": SHEET_COLUMNS,
+    "key": KEY_COLUMNS,
+    "reader": READING_COLUMNS,
 }
 TYPES = {"string": str, "integer": int, "number": float}
 
@@ -93,15 +117,36 @@ def test_made_up_tables_obey_their_schemas():
         assert problems(name, rows) == []
 
 
+def table_of(path: Path) -> str | None:
+    """Which table a file is, by the longest name that its own ends in; None for files that are not ours."""
+    names = [name for name in TABLES if path.stem == name]
+    return names[0] if names else None
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "sample_data").rglob("*.csv")), ids=lambda path: path.name)
 def test_tables_of_the_sample_case_obey_their_schemas(path):
-    name = next((table for table in TABLES if path.stem.endswith(table)), None)
-    if name is None:
-        pytest.skip("a table without a schema")
+    name = table_of(path)
+    assert name is not None, "a table without a schema"
     rows = fake.read_rows(path)
-    if set(rows[0]) != set(TABLES[name]):
-        pytest.skip("another table of that name")
+    assert list(rows[0]) == list(TABLES[name])
     assert problems(name, rows) == []
+
+
+def test_tables_of_a_reading_set_obey_their_schemas():
+    few = dataclasses.replace(fake.study_result(), images=fake.images()[:1])
+    files = worksheet_files([VisitResult(few, "S01", "baseline")], seed=1, about=About("0.1.0"), repeats=1)
+    key, sheet = (
+        list(csv.DictReader(io.StringIO(files[name].decode()))) for name in ("key.csv", "worksheet.csv")
+    )
+    assert problems("key", key) == []
+    filled = [dict(row, grade="2", reader="R1") for row in sheet]
+    assert problems("worksheet", filled) == []
+    assert problems("reader", fake.text_rows(READING_COLUMNS, unblind(filled, key))) == []
+
+
+def test_marks_of_a_page_have_the_columns_of_their_schema():
+    script = (ROOT_PACKAGE / "report" / "templates" / "marks.js").read_text(encoding="utf-8")
+    assert f"[{', '.join(repr(column) for column in MARKS_COLUMNS)}]" in script
 
 
 def test_a_broken_row_is_found():

@@ -128,3 +128,14 @@ def test_a_truncated_file_costs_its_series_and_is_named(sample_data, tmp_path):
         for text in records
         for reason in ("truncated_file", "missing_slice", "unreadable_file")
     )
+
+
+def test_every_table_of_the_run_obeys_its_schema(graded, changes):
+    from test_report_schema import TABLES, problems
+
+    written = [*graded.rglob("*.csv"), changes]
+    assert {path.stem for path in written} >= {"grades", "levels", "joints", "change"}
+    for path in written:
+        rows = table(path)
+        assert list(rows[0]) == list(TABLES[path.stem])
+        assert problems(path.stem, rows) == [], path.name
