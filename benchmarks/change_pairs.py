@@ -75,6 +75,12 @@ def people(first_seed: int, count: int, road: Road, leave_out: Sequence[str] = (
         yield Person(seed, *scans)
 
 
+def repeated_person(seed: int, road: Road, leave_out: Sequence[str] = ()) -> Person:
+    """Return a person scanned twice on one day, whose later scan plays no part."""
+    baseline, repeat = (_scan(seed, number, road, leave_out) for number in range(2))
+    return Person(seed, baseline, repeat, repeat)
+
+
 def recipe_of(seed: int) -> Recipe:
     """Return a recipe whose quality, field strength and axial plan hold for all scans of a person."""
     return load_recipe("trial").model_copy(
@@ -184,16 +190,25 @@ def main() -> None:
     asked = parser.parse_args()
     road, settings = prepare(), load_change_settings()
     pairs: dict[bool, list[JointPair]] = {True: [], False: []}
-    for leave_out in ((), ("axial_t2_fs",)):
-        scanned = list(people(FIRST_TRAINING_SEED, asked.people, road, leave_out))
-        for registered in pairs:
-            pairs[registered] += repeat_pairs(scanned, road, settings, registered=registered)
+    for number in range(asked.people):
+        for leave_out in ((), ("axial_t2_fs",)):
+            person = repeated_person(FIRST_TRAINING_SEED + number, road, leave_out)
+            for registered in pairs:
+                pairs[registered] += repeat_pairs([person], road, settings, registered=registered)
+        print(f"{number + 1} of {asked.people} people", flush=True)
+        _write(asked.repeatability, number + 1, pairs, settings)
+
+
+def _write(
+    path: Path, people_count: int, pairs: dict[bool, list[JointPair]], settings: ChangeSettings
+) -> None:
+    """Write what is known after so many people, so that a run that is stopped leaves a whole file."""
     provenance = (
-        f"{asked.people} phantom people (training seeds from {FIRST_TRAINING_SEED}), two scans of one day each, good and "
+        f"{people_count} phantom people (training seeds from {FIRST_TRAINING_SEED}), two scans of one day each, good and "
         "fair quality, STIR and axial T2, with and without axial T2 FS"
     )
     found_both = measured_repeatability(pairs[True], pairs[False], settings, provenance)
-    write_text(asked.repeatability, repeatability_toml(found_both, detection_z=settings.detection_z))
+    write_text(path, repeatability_toml(found_both, detection_z=settings.detection_z))
 
 
 if __name__ == "__main__":
