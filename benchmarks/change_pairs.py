@@ -196,7 +196,8 @@ def main() -> None:
             for registered in pairs:
                 pairs[registered] += repeat_pairs([person], road, settings, registered=registered)
         print(f"{number + 1} of {asked.people} people", flush=True)
-        _write(asked.repeatability, number + 1, pairs, settings)
+        if min(map(len, pairs.values())) >= settings.fewest_pairs:
+            _write(asked.repeatability, number + 1, pairs, settings)
 
 
 def _write(
