@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from grading_joints import joint_with
 from messy_dicom import Header, Slab, series, write
 from test_batch import stable_files
 from typer.testing import CliRunner
@@ -23,10 +24,15 @@ from lfja_mri.batch import run as batch_run
 from lfja_mri.batch.record import not_as_recorded
 from lfja_mri.batch.run import RunOptions, grade_inputs
 from lfja_mri.batch.workers import attempt
+from lfja_mri.config import config_folder
 from lfja_mri.errors import ExitCode, OutputError
+from lfja_mri.grading import judge, load_rules, measurements_to_json
+from lfja_mri.model import JointResult, StudyResult
 from lfja_mri.outputs import Extras
 from lfja_mri.pipeline import prepare
 from lfja_mri.progress import silent
+from lfja_mri.results import GRADES_COLUMNS, Scale, Visit, grade_rows
+from lfja_mri.tables import to_csv
 
 BARE = RunOptions(extras=Extras(pictures=False, pages=False))
 MIB = 1 << 20
@@ -317,3 +323,28 @@ def test_folders_of_array_tasks_are_gathered_into_one_archive(studies, tmp_path)
     assert CliRunner().invoke(app, words).exit_code == 0
     assert (parts / "grades.csv").read_bytes() == (whole / "grades.csv").read_bytes()
     assert CliRunner().invoke(app, ["report", str(parts)]).exit_code == 0
+
+
+@pytest.mark.parametrize("edited", [False, True], ids=["other_rules", "edited_archive"])
+def test_a_regrade_report_says_what_changed_and_why(tmp_path, edited):
+    rules, own = load_rules(), tmp_path / "rules.toml"
+    joint = joint_with(perimeter_fraction=0.3)
+    result = JointResult(joint.level, joint.side, judge(joint, rules), joint)
+    row = grade_rows(StudyResult("k", None, (result,), ()), Visit(), Scale(rules.scale, rules.digest))
+    text = to_csv(GRADES_COLUMNS, row)
+    folder = tmp_path / "archive" / "studies" / "k"
+    folder.mkdir(parents=True)
+    (folder / "measurements.json").write_text(json.dumps(measurements_to_json([joint])))
+    (folder / "grades.csv").write_text(text.replace(",graded,2,", ",graded,4,") if edited else text)
+    packaged = (config_folder() / "grading" / "czervionke_fenton.toml").read_text()
+    own.write_text(packaged if edited else packaged.replace("at_least = 0.50", "at_least = 0.20"))
+    report = tmp_path / "changed.json"
+    words = ["regrade", tmp_path / "archive", "--config", own, "--check", "--report", report]
+    assert CliRunner().invoke(app, [str(word) for word in words]).exit_code == ExitCode.CHECK_NOT_MET
+    told = json.loads(report.read_text())
+    assert "grade" in {one["column"] for one in told["changed"]}
+    why = told["why"][0]
+    assert (why["archived"]["grade"], why["regraded"]["grade"]) == (("4", "2") if edited else ("2", "3"))
+    assert why["cause"] == ("the archived table is not what the same rules give" if edited else "other rules")
+    assert "perimeter" in why["because"]
+    assert (told["rules"] in told["archived_rules"]) is edited

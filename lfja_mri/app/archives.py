@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +23,7 @@ def regrade(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Where the table goes; - for standard output.")
     ] = Path("-"),
-    report: Annotated[Path | None, typer.Option(help="Write what changed as JSON.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write what changed and why as JSON.")] = None,
     *,
     check: Annotated[
         bool, typer.Option("--check", help="Write no table; exit 8 if any grade differs.")
@@ -35,13 +34,14 @@ def regrade(
     from lfja_mri.grading import load_rules
     from lfja_mri.tables import deliver, write_text
 
-    regraded = apply_rules(folder, load_rules(config))
-    changed = [asdict(difference) for difference in regraded.differences]
+    table = load_rules(config)
+    regraded = apply_rules(folder, table)
+    changed = regraded.differences
     if report is not None:
-        write_text(report, json.dumps({"joints": regraded.joints, "changed": changed}, indent=2) + "\n")
+        write_text(report, json.dumps(regraded.report(table), indent=2) + "\n")
     if not check:
         deliver(regraded.csv, out)
-    for one in regraded.differences:
+    for one in changed:
         messages.print(
             f"{one.study_key} {one.level} {one.side} {one.column}: {one.archived or '-'} -> {one.regraded or '-'}"
         )
