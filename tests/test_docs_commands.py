@@ -27,7 +27,6 @@ LINKS = {
     "one_year": "one_year",
     "dicom/a17": "baseline",
     "dicom/b03": "one_year",
-    "archive/a17": "baseline",
 }
 SERVICES = ("dask scheduler", "dask worker")
 SECONDS = 900
@@ -49,6 +48,9 @@ def workplace(tmp_path_factory) -> Path:
     for name, visit in LINKS.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).symlink_to(ROOT / "sample_data" / visit)
+    # an archive holds studies, not links: links that lead out of an input are refused
+    shutil.copytree(ROOT / "sample_data" / "baseline", folder / "archive" / "a17")
+    (folder / "studies.txt").write_text("STUDY\n", encoding="utf-8")
     for name in ("my_rules.toml", "new_rules.toml"):
         shutil.copy(config_folder() / "grading" / "czervionke_fenton.toml", folder / name)
     (folder / "trial.csv").write_text(
