@@ -1,6 +1,6 @@
 """Print speed and memory: paired in one run, medians and ratios, since machines are noisy.
 
-python -m benchmarks.bench [--studies 8] [--write docs/speed.md]
+python -m benchmarks.bench [--studies 16] [--write docs/speed.md]
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--studies", type=int, default=8, help="studies of the scaling run")
+    parser.add_argument("--studies", type=int, default=16, help="studies of the scaling run")
     parser.add_argument("--archive", type=int, default=1000, help="studies of the regrade run")
     parser.add_argument("--write", type=Path, help="also write the table as Markdown")
     asked = parser.parse_args()
@@ -43,6 +43,7 @@ def main() -> None:
             *bench_pages.rows(),
             *one_study(Path(folder)),
             *scaling(Path(folder), asked.studies),
+            *growth(Path(folder), asked.studies),
             *regrading(Path(folder), asked.archive),
         ]
     lines = ["| figure | value | target | met | data |", "|---|---|---|---|---|"]
@@ -101,17 +102,10 @@ def scaling(folder: Path, count: int) -> list[Row]:
     studies = folder / "many"
     for number in range(count):
         copy_study(SAMPLE, studies / f"{number:03d}", number)
-    seconds = {}
-    for jobs in (1, 2):
-        command = [*TOOL, "grade", str(studies), "--out", str(folder / f"jobs{jobs}"), "--jobs", str(jobs)]
-        start = time.perf_counter()
-        subprocess.run(
-            [*command, "--quiet", "--no-pictures", "--timeout", "600"], capture_output=True, check=False
-        )
-        seconds[jobs] = time.perf_counter() - start
+    seconds = {jobs: graded([studies], folder / f"jobs{jobs}", jobs) for jobs in (1, 2)}
     efficiency = seconds[1] / (2 * seconds[2])
     same = (folder / "jobs1/grades.csv").read_bytes() == (folder / "jobs2/grades.csv").read_bytes()
-    data = f"synthetic: {count} copies of the sample case"
+    data = f"synthetic: {count} copies of the sample case, one thread a process"
     return [
         Row(
             "two processes against one, efficiency",
@@ -122,6 +116,57 @@ def scaling(folder: Path, count: int) -> list[Row]:
         ),
         Row("same bytes whatever --jobs", "yes" if same else "no", "yes", same, data),
     ]
+
+
+def graded(inputs: Sequence[Path], out: Path, jobs: int) -> float:
+    """Grade studies by workers and return the wall time in seconds."""
+    command = [*TOOL, "grade", *map(str, inputs), "--out", str(out), "--jobs", str(jobs), "--timeout", "600"]
+    start = time.perf_counter()
+    subprocess.run([*command, "--quiet", "--no-pictures"], capture_output=True, check=False)
+    return time.perf_counter() - start
+
+
+def growth(folder: Path, count: int) -> list[Row]:
+    """Grade a quarter and half of the copies, and one study with half of its slices: cost must grow no faster."""
+    copies = sorted((folder / "many").iterdir())
+    parts = [count // 4, count // 2]
+    seconds = [graded(copies[:part], folder / f"out{part}", 2) for part in parts]
+    half, whole = (graded([study], folder / f"graded_{study.name}", 1) for study in _thinned(folder))
+    each = (seconds[1] - seconds[0]) / (parts[1] - parts[0])
+    first = seconds[0] / parts[0]
+    return [
+        Row(
+            f"cost of a study among {parts[0]}, and of each further one up to {parts[1]}",
+            f"{first:.1f} s, {each:.1f} s",
+            "no more",
+            each <= 1.1 * first,
+            "synthetic: copies of the sample case, 2 processes",
+        ),
+        Row(
+            "one study with half of its slices, and with all",
+            f"{half:.1f} s, {whole:.1f} s",
+            "at most twice",
+            whole <= 2.2 * half,
+            "synthetic: sample case, 39 and 78 slices",
+        ),
+    ]
+
+
+def _thinned(folder: Path) -> tuple[Path, Path]:
+    """Return the sample case with every second slice of each series, and whole."""
+    import pydicom
+
+    half, whole = folder / "half", folder / "whole"
+    half.mkdir()
+    shutil.copytree(SAMPLE, whole)
+    by_series: dict[str, list[tuple[int, Path]]] = {}
+    for path in sorted(SAMPLE.rglob("*.dcm")):
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        by_series.setdefault(header.SeriesInstanceUID, []).append((int(header.InstanceNumber), path))
+    for planes in by_series.values():
+        for _, path in sorted(planes)[::2]:
+            shutil.copy(path, half / path.name)
+    return half, whole
 
 
 def copy_study(source: Path, target: Path, number: int) -> None:
