@@ -55,12 +55,12 @@ def test_the_case_ends_as_published(changes):
 
 
 def test_every_joint_lies_where_the_phantom_put_it(graded, sample_data):
-    """Within 6 mm of the truth: a swapped side is 25 mm away, a shifted level 30 mm."""
+    """Within 8 mm of the truth, as on the real study: a swapped side is 25 mm away, a shifted level 30 mm."""
     truth = {(r["study_key"], r["level"], r["side"]): r for r in table(sample_data / "truth.csv")}
     for row in table(graded / "grades.csv"):
         true = truth[row["study_key"], row["level"], row["side"]]
         offset = [float(row[f"{axis}_lps_mm"]) - float(true[f"{axis}_lps_mm"]) for axis in "xyz"]
-        assert np.linalg.norm(offset) < 6.0, (row["level"], row["side"], offset)
+        assert np.linalg.norm(offset) < 8.0, (row["level"], row["side"], offset)
 
 
 @pytest.mark.slow
