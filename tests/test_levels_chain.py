@@ -109,6 +109,18 @@ def test_false_canal_at_the_side_does_not_move_the_midline() -> None:
     assert np.abs(line.points_lps_mm[:, 0] - fake_spine.MIDLINE_MM).max() < 2.0
 
 
+def test_false_canal_below_s1_does_not_draw_the_midline_to_the_side() -> None:
+    field, centres = fake_spine.spine(discs=5)
+    canal = field.share("canal").copy()
+    low = int((field.voxel_to_lps[2, 3] - centres[-1][2] + 20.0) / fake_spine.GRID_MM)
+    canal[:, low:] = np.roll(canal[:, low:], 3, axis=0)
+    field.shares[fake_spine.CLASSES.index("canal")] = canal
+    line = canal_line(field)
+    assert line is not None
+    lumbar = line.points_lps_mm[:, 2] > centres[-1][2]
+    assert np.abs(line.points_lps_mm[lumbar, 0] - fake_spine.MIDLINE_MM).max() < 1.0
+
+
 def test_islands_away_from_the_spine_are_dropped() -> None:
     field, centres = fake_spine.spine()
     field.shares[:, :, 150:170, 2:12] = 0.0

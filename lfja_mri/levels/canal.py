@@ -10,7 +10,7 @@ from numpy.polynomial import Polynomial
 from scipy import ndimage
 
 from lfja_mri.geometry import apply
-from lfja_mri.levels.network import SEGMENT_CLASSES, Segmentation
+from lfja_mri.levels.network import SEGMENT_CLASSES, Segmentation, largest_part
 from lfja_mri.model import BoolArray, FloatArray
 
 LEAST_CANAL_SHARE = 0.3
@@ -21,6 +21,8 @@ CENTRAL_SPREAD_MM = 25.0
 FULL_DEPTH_MM = 9.0
 HALF_WIDTH_MM = 10.0
 SIDE_STEP_COST = 15.0
+LEAST_S1_MM3 = 1500.0
+SACRAL_CANAL_WEIGHT = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,7 @@ def canal_line(field: Segmentation, smooth_mm: float = 6.0) -> CanalLine | None:
         [
             ndimage.gaussian_filter1d(np.interp(every, rows, across), sigma, mode="nearest"),
             every.astype(np.float64),
-            lateral_course(rows, planes, mass[rows])(every),
+            lateral_course(rows, planes, mass[rows] * sacral_doubt(field, rows))(every),
         ],
         axis=1,
     )
@@ -92,6 +94,20 @@ def near_planes(mass: FloatArray, field: Segmentation) -> BoolArray:
     path = best_path(steady, reach=1, cost=SIDE_STEP_COST)
     away = np.abs(np.arange(mass.shape[1])[:, None] - path[None, :]) * plane_mm
     return np.asarray(away <= max(HALF_WIDTH_MM, 1.1 * plane_mm))
+
+
+def sacral_doubt(field: Segmentation, rows: npt.NDArray[np.int64]) -> FloatArray:
+    """Weight of each row in the course from side to side: next to none below the middle of S1.
+
+    The network was not taught the sacral canal, and what it takes for it lies to one side as often as not.
+    """
+    s1 = largest_part(field.share("s1") > 0.5)
+    if np.count_nonzero(s1) * field.voxel_mm3 < LEAST_S1_MM3:
+        return np.ones(rows.size)
+    below = rows > np.median(np.nonzero(s1)[1])
+    if np.count_nonzero(~below) < LEAST_ROWS:
+        return np.ones(rows.size)
+    return np.where(below, SACRAL_CANAL_WEIGHT, 1.0)
 
 
 def lateral_course(rows: npt.NDArray[np.int64], planes: FloatArray, mass: FloatArray) -> Polynomial:

@@ -1,0 +1,146 @@
+"""Levels on phantoms that nothing was tuned on: normal counts, and the variants one by one.
+
+Only the sagittal series are simulated, on coarser lattices. A study is right where every lumbar disc carries its name and
+lies within 6 mm of its place in one of the series' frames (people move between series); flagged where the map bears a
+flag, or where the levels were refused.
+
+    python -m benchmarks.level_phantoms
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.rows import Row
+from lfja_mri.config import LevelsSettings, load_pipeline_settings
+from lfja_mri.errors import LevelsError
+from lfja_mri.levels import locate
+from lfja_mri.model import LevelMap
+from lfja_mri.phantom import PhantomTruth, load_recipe, simulate
+from lfja_mri.phantom.anatomy import Detail
+from lfja_mri.phantom.recipe import VariantWeights
+
+FIRST_SEED = 15000
+RECIPES = ("routine_clinical", "trial", "trial_dixon", "post_contrast")
+NORMAL, NORMAL_COUNT, VARIANT_COUNT = "standard", 20, 4
+VARIANTS = ("l6", "four_lumbar", "sacralised", "t12_without_ribs")
+NEAR_MM = 6.0
+NORMAL_TARGET, VARIANT_TARGET = 0.99, 0.94
+
+
+@dataclass(frozen=True, eq=False)
+class NamedPhantom:
+    """What became of one phantom's levels."""
+
+    name: str
+    variant: str
+    right: bool
+    flags: tuple[str, ...]
+    confidence: float
+
+    @property
+    def flagged(self) -> bool:
+        """True where the reader is told to doubt the names."""
+        return bool(self.flags)
+
+
+def phantoms_to_name() -> list[tuple[str, int, str]]:
+    """Return (recipe, seed, variant) of every phantom; recipes take turns."""
+    variants = [NORMAL] * NORMAL_COUNT + [variant for variant in VARIANTS for _ in range(VARIANT_COUNT)]
+    return [
+        (RECIPES[number % len(RECIPES)], FIRST_SEED + number, variant)
+        for number, variant in enumerate(variants)
+    ]
+
+
+def name_phantom(recipe_name: str, seed: int, variant: str, settings: LevelsSettings) -> NamedPhantom:
+    """Simulate one phantom's sagittal series and name its levels."""
+    recipe = load_recipe(recipe_name)
+    weights = {name: float(name == variant) for name in VariantWeights.model_fields}
+    recipe = recipe.model_copy(update={"variants": VariantWeights(**weights)})
+    sagittal = tuple(name for name in recipe.series if name.startswith("sagittal"))
+    images, truth = simulate(recipe, seed, series=sagittal, detail=Detail.QUICK)
+    name = f"{recipe_name} {seed}"
+    try:
+        found = locate(images, settings)
+    except LevelsError:
+        return NamedPhantom(name, variant, right=False, flags=("refused",), confidence=0.0)
+    right = any(all_near(found, truth, image.key) for image in images.images)
+    return NamedPhantom(name, variant, right, found.flags, min(disc.confidence for disc in found.discs))
+
+
+def all_near(found: LevelMap, truth: PhantomTruth, image_key: str) -> bool:
+    """Tell whether every lumbar disc is named and near its place in the frame of one image."""
+    for true in truth.discs:
+        disc = found.disc(true.level) if true.level is not None else None
+        place = truth.moved(image_key, true.frame.origin)
+        if disc is None or np.linalg.norm(disc.centre_lps_mm - place) > NEAR_MM:
+            return False
+    return True
+
+
+def named_phantoms(settings: LevelsSettings) -> Iterator[NamedPhantom]:
+    """Name every phantom of the evaluation."""
+    for recipe, seed, variant in phantoms_to_name():
+        yield name_phantom(recipe, seed, variant, settings)
+
+
+def rows() -> list[Row]:
+    """Return the rows on phantoms."""
+    return phantom_rows(list(named_phantoms(load_pipeline_settings().levels)))
+
+
+def phantom_rows(cases: Sequence[NamedPhantom]) -> list[Row]:
+    """Rows on normal counts, on variants, and on each kind of variant."""
+    seeds = f"evaluation phantoms, seeds {FIRST_SEED} up, sagittal series alone"
+    normal = [case for case in cases if case.variant == NORMAL]
+    variant = [case for case in cases if case.variant != NORMAL]
+    right = sum(case.right for case in normal)
+    wrong = ", ".join(case.name for case in normal if not case.right) or "none"
+    caught = sum(case.right or case.flagged for case in variant)
+    kinds = "; ".join(f"{kind} {_caught(variant, kind)}" for kind in VARIANTS)
+    return [
+        Row(
+            "phantoms of normal count: every lumbar disc named right and within 6 mm",
+            f"{right} of {len(normal)} (wrong: {wrong})",
+            ">= 99 %",
+            right >= NORMAL_TARGET * len(normal),
+            f"{len(normal)} {seeds}",
+        ),
+        Row(
+            "phantoms of variant count: right or flagged",
+            f"{caught} of {len(variant)} ({kinds})",
+            ">= 94 %",
+            caught >= VARIANT_TARGET * len(variant),
+            f"{len(variant)} {seeds}",
+        ),
+    ]
+
+
+def _caught(cases: Sequence[NamedPhantom], kind: str) -> str:
+    chosen = [case for case in cases if case.variant == kind]
+    return f"{sum(case.right or case.flagged for case in chosen)} of {len(chosen)}"
+
+
+def main() -> None:
+    """Print every phantom, then the rows."""
+    cases = []
+    for case in named_phantoms(load_pipeline_settings().levels):
+        cases.append(case)
+        print(
+            case.name,
+            case.variant,
+            "right" if case.right else "WRONG",
+            ",".join(case.flags) or "-",
+            f"{case.confidence:.2f}",
+            flush=True,
+        )
+    for row in phantom_rows(cases):
+        print(f"{row.figure}: {row.value} (target {row.target})")
+
+
+if __name__ == "__main__":
+    main()
