@@ -216,10 +216,7 @@ document.body.dataset.csv = marksCsv();
     marks = tmp_path / "marks.csv"
     marks.write_text(entities.unescape(found[1]), encoding="utf-8")
     told_of([*grade, "--overrides", str(marks)])
-    rows = {
-        (r["level"], r["side"]): r
-        for r in csv.DictReader((tmp_path / "out" / "grades.csv").open(encoding="utf-8"))
-    }
+    rows = {(r["level"], r["side"]): r for r in fake.read_rows(tmp_path / "out" / "grades.csv")}
     given = rows["L1-L2", "left"]
     assert (given["grade"], given["rule"]) == ("3", "reader")
     assert "graded_by_reader" in given["flags"]
