@@ -68,7 +68,7 @@ judges: $(STAMP) ## Print what dciodvfy, dicom-validator, dcmqi and highdicom sa
 fuzz: $(STAMP) ## Throw damaged files at ingestion for a minute.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz
 	@mkdir -p build/fuzz
-	$(BIN)/python benchmarks/fuzz/fuzz_ingest.py -max_total_time=60 -timeout=20 -artifact_prefix=build/ build/fuzz benchmarks/fuzz/corpus
+	$(BIN)/python benchmarks/fuzz/fuzz_ingest.py -max_total_time=60 -timeout=20 -print_final_stats=1 -artifact_prefix=build/ build/fuzz benchmarks/fuzz/corpus
 
 train: ## Train the localisation network again (needs torch and the SPIDER slices; see training/MODEL_CARD.md).
 	$(PYTHON) training/train.py
