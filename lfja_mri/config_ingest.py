@@ -50,6 +50,8 @@ class IngestSettings:
     least_sure_correction: float
     canal_dark_below: float
     canal_bright_above: float
+    guide_least_sure: float
+    guide_widest_mm: float
     same_place_fraction: float
 
 

@@ -226,3 +226,73 @@ def test_the_real_study_gets_its_roles(shared_data):
     roles, _, images = roles_of(folder)
     assert sorted(roles) == ["axial_t2"] * 7 + ["sagittal_stir", "sagittal_t1"]
     assert len(images.of(Plane.SAGITTAL, Contrast.STIR)) == 1
+
+
+T1_AFTER_CONTRAST = (0.15, 0.2, 0.6)
+
+
+def test_a_silent_t1_after_contrast_is_no_stir(tmp_path):
+    write(tmp_path / "gd", silent_series(back(*T1_AFTER_CONTRAST), 1))
+    write(tmp_path / "t2", silent_series(back(1.0, 0.9, 0.15), 2))
+    assert roles_of(tmp_path)[0] == ["sagittal_t1_fs", "sagittal_t2"]
+
+
+def test_suppressed_fat_alone_is_no_weighting(tmp_path):
+    write(tmp_path / "gd", silent_series(back(*T1_AFTER_CONTRAST), 1))
+    roles, reasons, images = roles_of(tmp_path)
+    assert (roles, reasons) == ([], {"unknown_contrast"})
+    assert "T1 or T2" in images.rejections[0].detail
+
+
+def test_a_silent_stir_with_a_clear_canal_needs_no_other(tmp_path):
+    write(tmp_path / "stir", silent_series(back(0.12, 1.0, 0.2), 1))
+    assert roles_of(tmp_path)[0] == ["sagittal_stir"]
+
+
+def test_a_silent_stir_beside_a_silent_t1_after_contrast_is_refused(tmp_path):
+    write(tmp_path / "gd", silent_series(back(*T1_AFTER_CONTRAST), 1))
+    write(tmp_path / "stir", silent_series(back(0.12, 1.0, 0.2), 2))
+    roles, reasons, images = roles_of(tmp_path)
+    assert (roles, reasons) == (["sagittal_t1_fs"], {"stir_after_contrast"})
+    assert "neither times nor numbers tell" in images.rejections[0].detail
+
+
+AGENT = {"ContrastBolusAgent": "Gadovist", "ScanOptions": "FS"}
+ENHANCED = Header(
+    series="1.2.9",
+    number=5,
+    description="T1 FS",
+    repetition=600,
+    echo=12,
+    inversion=None,
+    time="235900",
+    extra=AGENT,
+)
+NEXT_DAY = {"AcquisitionDate": "20200103"}
+
+
+@pytest.mark.parametrize(
+    ("stir", "kept"),
+    [
+        (Header(number=6, time="235959"), False),
+        (Header(number=4, time="235800"), True),
+        (Header(number=4, time="001000", extra=NEXT_DAY), False),
+        (Header(number=6, time="", extra={}), False),
+        (Header(number=4, time=""), True),
+        (Header(number=5, time=""), False),
+    ],
+    ids=["later", "earlier", "after midnight", "higher number", "lower number", "neither tells"],
+)
+def test_what_came_first_decides_on_stir(stir, kept, tmp_path):
+    write(tmp_path / "gd", series(Slab(orientation=(1.0, 0, 0, 0, 1.0, 0)), ENHANCED))
+    write(tmp_path / "stir", series(SLAB, stir))
+    roles, reasons, _ = roles_of(tmp_path)
+    assert ("sagittal_stir" in roles) is kept
+    assert ("stir_after_contrast" in reasons) is not kept
+
+
+def test_an_enhanced_series_counts_even_if_no_stack_comes_of_it(tmp_path):
+    write(tmp_path / "gd", series(SLAB, ENHANCED, places=[0, 1]))
+    write(tmp_path / "stir", series(SLAB, Header(number=6, time="235959")))
+    assert roles_of(tmp_path)[0] == []
+    assert "stir_after_contrast" in roles_of(tmp_path)[1]

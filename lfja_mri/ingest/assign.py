@@ -12,6 +12,7 @@ from lfja_mri.errors import Reason
 from lfja_mri.ingest.candidates import Cast, best_of_each, with_agent_told, without_late_stir
 from lfja_mri.ingest.crosscheck import crosschecked
 from lfja_mri.ingest.judging import Judged, judge
+from lfja_mri.ingest.moments import Moment, agent_moments
 from lfja_mri.ingest.pixels import Pixels
 from lfja_mri.ingest.roles import Fat, Weighting
 from lfja_mri.ingest.stacks import Stack
@@ -30,8 +31,17 @@ class Roles:
     pixels: Pixels
 
 
-def assign_roles(stacks: Sequence[Stack], settings: IngestSettings) -> Roles:
-    """Give each stack of a study its role; stacks of one series and echo share one contrast."""
+def assign_roles(
+    stacks: Sequence[Stack], settings: IngestSettings, agent_given: Sequence[Moment] = ()
+) -> Roles:
+    """Give each stack of a study its role; stacks of one series and echo share one contrast.
+
+    Parameters
+    ----------
+    agent_given
+        When any series of the study was taken whose header states a contrast agent, those without a stack included.
+    """
+    given = tuple(sorted({*agent_given, *agent_moments(stack.planes[0] for stack in stacks)}))
     groups: dict[tuple[str, float | None, tuple[str, ...], Plane], list[Stack]] = {}
     for stack in stacks:
         facts = stack.planes[0].facts
@@ -49,7 +59,7 @@ def assign_roles(stacks: Sequence[Stack], settings: IngestSettings) -> Roles:
             casts.extend(_casts(one))
         else:
             rejections.extend(Rejection(stack.key, *refusal) for stack in one.stacks)
-    usable, refused = without_late_stir(with_agent_told(casts))
+    usable, refused = without_late_stir(with_agent_told(casts, given), given)
     best, beaten = best_of_each(usable, settings)
     return Roles(best, (*rejections, *refused, *beaten), pixels)
 
@@ -83,7 +93,7 @@ def _refusal(judged: Judged) -> tuple[Reason, str] | None:
     if judged.plane is Plane.CORONAL:
         return Reason.UNSUPPORTED_PLANE, "coronal planes are not measured"
     if judged.weighting is None:
-        return Reason.UNKNOWN_CONTRAST, "neither header nor pixels tell the contrast"
+        return Reason.UNKNOWN_CONTRAST, f"neither header nor pixels tell the contrast ({judged.evidence[-1]})"
     return None
 
 
@@ -97,6 +107,8 @@ def _casts(judged: Judged) -> list[Cast]:
             evidence=(*judged.evidence, *stack.notes),
             agent=judged.header.agent,
             guessed=judged.guessed,
+            perhaps_stir=judged.weighting is Weighting.T2
+            and (judged.fat is Fat.INVERSION or judged.fat_kind_assumed),
         )
         for stack in judged.stacks
     ]

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from lfja_mri.geometry import unit
-from lfja_mri.model import FloatArray, ImageArray, Plane
+from lfja_mri.model import BoolArray, FloatArray, ImageArray, Plane
 
 PIXEL_MM = 1.5
 PROFILE_MM = 126.0
 BODY_SHARE = 0.1
+LINE_SHARE = 0.03
+ABOVE_AIR = 1.7
+AIR_COLUMNS = 6
+DARK_FAT_MM = 6.0
+NEAREST_SKIN = 0.35
 LEAST_ROWS = 8
 
 
@@ -57,28 +62,67 @@ def back_of(plane_yx: ImageArray, plane_to_lps: FloatArray, plane: Plane) -> Bac
     plane
         Sagittal or axial.
     """
-    from scipy import ndimage
-
     view = _working_view(_turned(plane_yx, plane_to_lps, plane))
-    smooth = ndimage.gaussian_filter(view.values, 1.5)
-    body = ndimage.binary_opening(
-        smooth > BODY_SHARE * np.percentile(smooth, 98), np.ones((3, 5), dtype=bool)
-    )
-    labels, count = ndimage.label(body)
-    if not count:
-        return None
-    body = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
-    height, width = body.shape
+    height, width = view.values.shape
     profiles, starts = [], []
-    for row in range(height // 10, height * 23 // 25):
-        columns = np.flatnonzero(body[row])
-        if columns.size and columns[-1] > 0.35 * width:
-            profile, outer = _profile(view.values[row], int(columns[-1]))
+    for row, edge in _skin_of(view.values).items():
+        if edge > NEAREST_SKIN * width:
+            profile, outer = _profile(view.values[row], edge)
             profiles.append(profile)
             starts.append(view.origin_lps_mm + row * view.down_lps_mm + outer * view.across_lps_mm)
     if len(profiles) < max(height // 4, LEAST_ROWS):
         return None
     return Back(np.stack(profiles), np.stack(starts), -view.across_lps_mm)
+
+
+def _skin_of(values: FloatArray) -> dict[int, int]:
+    """Return the column of the skin by row.
+
+    Where fat is as dark as air the body seems to end at the muscles, and the skin is the line that lies behind it.
+    """
+    body, line = _ends(_body(values)), _ends(_long_parts(values))
+    gaps = [line[row] - body.get(row, 0) for row in line]
+    hidden = bool(gaps) and float(np.median(gaps)) * PIXEL_MM > DARK_FAT_MM
+    return line if hidden else body
+
+
+def _ends(mask: BoolArray) -> dict[int, int]:
+    """Return the last column of a mask by row, the rows near the upper and lower end left out."""
+    height = mask.shape[0]
+    columns = {row: np.flatnonzero(mask[row]) for row in range(height // 10, height * 23 // 25)}
+    return {row: int(found[-1]) for row, found in columns.items() if found.size}
+
+
+def _body(values: FloatArray) -> BoolArray:
+    """Return the largest compact part of an image."""
+    from scipy import ndimage
+
+    smooth = ndimage.gaussian_filter(values, 1.5)
+    body = ndimage.binary_opening(
+        smooth > BODY_SHARE * np.percentile(smooth, 98), np.ones((3, 5), dtype=bool)
+    )
+    labels, count = ndimage.label(body)
+    if not count:
+        return np.zeros(values.shape, dtype=bool)
+    largest: BoolArray = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+    return largest
+
+
+def _long_parts(values: FloatArray) -> BoolArray:
+    """Return every part of an image, thin lines too, that runs through a quarter of its rows and stands out from the air."""
+    from scipy import ndimage
+
+    smooth = ndimage.gaussian_filter(values, [4.0, 0.7])
+    limit = max(LINE_SHARE * np.percentile(smooth, 98), ABOVE_AIR * np.median(smooth[:, -AIR_COLUMNS:]))
+    labels, _ = ndimage.label(
+        ndimage.binary_opening(smooth > limit, np.ones((5, 1), dtype=bool)), np.ones((3, 3))
+    )
+    long = [
+        number
+        for number, (rows, _) in enumerate(ndimage.find_objects(labels), start=1)
+        if rows.stop - rows.start >= values.shape[0] // 4
+    ]
+    return np.isin(labels, long)
 
 
 def _turned(plane_yx: ImageArray, plane_to_lps: FloatArray, plane: Plane) -> _View:

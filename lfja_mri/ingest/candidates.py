@@ -11,6 +11,7 @@ import numpy as np
 from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.geometry import apply
+from lfja_mri.ingest.moments import Moment, is_later, moment_of
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.model import BoolArray, Contrast, FloatArray, Rejection, Role
 
@@ -30,6 +31,8 @@ class Cast:
         Whether it was taken after a contrast agent; None where nothing says.
     guessed
         True where the weighting rests on the pixels of its own series alone.
+    perhaps_stir
+        True where fat is suppressed and nothing says that it is in another way than by inversion.
     """
 
     stack: Stack
@@ -38,6 +41,7 @@ class Cast:
     evidence: tuple[str, ...]
     agent: bool | None
     guessed: bool = False
+    perhaps_stir: bool = False
 
     @property
     def series(self) -> str:
@@ -45,29 +49,33 @@ class Cast:
         return self.stack.key.split("k")[0]
 
     @property
-    def taken(self) -> tuple[float, int]:
-        """When it was taken: seconds of the day, else the number of the series."""
-        first = self.stack.planes[0]
-        time = first.facts.time_s
-        return (-1.0 if time is None else time, first.series_number or 0)
+    def taken(self) -> Moment:
+        """When it was taken."""
+        return moment_of(self.stack.planes[0])
 
 
-def with_agent_told(casts: Sequence[Cast]) -> list[Cast]:
+def with_agent_told(casts: Sequence[Cast], given: Sequence[Moment]) -> list[Cast]:
     """Settle, where a header is silent, whether a stack was taken after a contrast agent, by what was taken before it.
 
     It was if a series with the agent came before, or if a series alike was named as before contrast.
+
+    Parameters
+    ----------
+    given
+        When series were taken whose header states an agent.
     """
-    return [_told(cast, casts) if cast.agent is None else cast for cast in casts]
+    return [_told(cast, casts, given) if cast.agent is None else cast for cast in casts]
 
 
-def _told(cast: Cast, casts: Sequence[Cast]) -> Cast:
-    before = [one for one in casts if _later(cast.taken, one.taken)]
-    given = any(one.agent for one in before)
-    repeated = any(one.agent is False and one.role == cast.role for one in before)
-    if not given and not (repeated and cast.role.contrast in ENHANCED):
+def _told(cast: Cast, casts: Sequence[Cast], given: Sequence[Moment]) -> Cast:
+    known = any(is_later(cast.taken, moment) for moment in given)
+    repeated = any(
+        one.agent is False and one.role == cast.role and is_later(cast.taken, one.taken) for one in casts
+    )
+    if not known and not (repeated and cast.role.contrast in ENHANCED):
         return cast
     said = (
-        "a series with contrast agent came before" if given else "a series alike was named as before contrast"
+        "a series with contrast agent came before" if known else "a series alike was named as before contrast"
     )
     contrast = ENHANCED.get(cast.role.contrast, cast.role.contrast)
     return replace(
@@ -75,23 +83,35 @@ def _told(cast: Cast, casts: Sequence[Cast]) -> Cast:
     )
 
 
-def without_late_stir(casts: Sequence[Cast]) -> tuple[list[Cast], list[Rejection]]:
-    """Leave out inversion-recovery stacks taken after a contrast agent: the agent shortens T1, and they null it."""
+def without_late_stir(casts: Sequence[Cast], given: Sequence[Moment]) -> tuple[list[Cast], list[Rejection]]:
+    """Leave out inversion-recovery stacks taken after a contrast agent: the agent shortens T1, and they null it.
+
+    Where nothing tells what came first they are left out too, and so are those that are only perhaps STIR. A T1 with
+    suppressed fat counts as enhanced unless it is named as before contrast: hardly any is taken for another purpose.
+    """
     kept, rejections = [], []
     for cast in casts:
-        if cast.role.contrast is Contrast.STIR and cast.agent:
-            detail = "taken after the contrast agent, which such an image nulls together with fat"
-            rejections.append(Rejection(cast.stack.key, Reason.STIR_AFTER_CONTRAST, detail))
-        else:
+        detail = _after_agent(cast, casts, given) if cast.perhaps_stir else None
+        if detail is None:
             kept.append(cast)
+        else:
+            rejections.append(Rejection(cast.stack.key, Reason.STIR_AFTER_CONTRAST, detail))
     return kept, rejections
 
 
-def _later(mine: tuple[float, int], theirs: tuple[float, int]) -> bool:
-    """Compare clock times where both are known, else series numbers."""
-    if mine[0] >= 0 and theirs[0] >= 0:
-        return mine[0] > theirs[0]
-    return mine[1] > theirs[1] > 0
+def _after_agent(cast: Cast, casts: Sequence[Cast], given: Sequence[Moment]) -> str | None:
+    """Return in which way a STIR is, or may be, one after contrast; None where it came before."""
+    if cast.agent:
+        return "taken after the contrast agent, which such an image nulls together with fat"
+    if cast.agent is False:
+        return None
+    silent = [one.taken for one in casts if one.agent is None and one.role.contrast is Contrast.T1_FS]
+    order = [is_later(cast.taken, moment) for moment in (*given, *silent)]
+    if any(order):
+        return "taken after a T1 with suppressed fat, as a rule one after contrast, which such an image nulls"
+    if None in order:
+        return "perhaps taken after the contrast agent of another series: neither times nor numbers tell"
+    return None
 
 
 def best_of_each(
@@ -138,7 +158,7 @@ def _run_of(cast: Cast) -> tuple[str, tuple[float, ...]]:
     return cast.series, cast.stack.planes[0].acquisition[:2]
 
 
-def _preference(cast: Cast, coverage_mm: float) -> tuple[float, float, float, tuple[float, int], str]:
+def _preference(cast: Cast, coverage_mm: float) -> tuple[float, float, float, Moment, str]:
     fineness = -math.log(float(abs(np.linalg.det(cast.stack.voxel_to_lps[:3, :3]))))
     return (
         round(coverage_mm / COVERAGE_STEP_MM),

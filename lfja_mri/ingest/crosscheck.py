@@ -1,117 +1,168 @@
-"""One sagittal series as the guide to another: is the CSF of the one bright or dark in the other.
+"""One sagittal series as the guide to the others: is the CSF that it shows bright or dark in them.
 
-A guess at T1 or T2 from one series alone errs now and then. The canal found where it shows best, followed in the other
-series, settles it: in T1 it is darker than the vertebrae before it, in T2 brighter.
+A guess at T1 or T2 from one series alone errs now and then, the more so where fat is suppressed: after contrast the
+muscles are the brightest thing in such a T1 image, and a path through them looks like a canal. The canal found where it
+shows best, followed in every other series, settles it: whatever became of fat, CSF is darker than muscle in T1 and several
+times brighter in T2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
 from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.geometry import apply
-from lfja_mri.ingest.cues import bright_path, fluid_is_bright
-from lfja_mri.ingest.judging import SUREST_GUESS, Judged, middle_planes
+from lfja_mri.ingest.cues import SMALLEST, bright_path, fluid_is_bright
+from lfja_mri.ingest.judging import SUREST_GUESS, Judged, Look, look
 from lfja_mri.ingest.pixels import Pixels, plane_key, read_planes
 from lfja_mri.ingest.roles import Fat, Weighting
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.model import FloatArray, ImageArray, Plane
 
-VERTEBRA_MM = 20.0
-FRONT_LPS = np.array([0.0, -1.0, 0.0])
+# the erector spinae, seen from the middle of the canal: to both sides, and behind
+ASIDE_MM = (14.0, 18.0, 22.0, 26.0)
+BEHIND_MM = (24.0, 30.0, 36.0)
+# the ends of the path may have left the canal
+UPPER_END, LOWER_END = 1 / 6, 4 / 5
 LEAST_POINTS = 20
+CLEAR_AXIAL = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """The canal as one series shows it.
+
+    Parameters
+    ----------
+    key
+        The stack.
+    path_lps_mm
+        (N, 3): from head to feet along the canal.
+    """
+
+    key: str
+    path_lps_mm: FloatArray
 
 
 def crosschecked(judged: Sequence[Judged], pixels: Pixels, settings: IngestSettings) -> list[Judged]:
-    """Settle the guessed weightings of sagittal series with bright fat by the series whose canal shows best."""
-    guesses = [one for one in judged if one.guessed and one.plane is Plane.SAGITTAL and one.fat is Fat.BRIGHT]
-    guide = _guide(judged, pixels, settings) if guesses else None
-    if guide is None:
+    """Settle the guessed weightings by the series whose canal shows best; withdraw a guess that could be another."""
+    if not any(one.guessed for one in judged):
         return list(judged)
-    best, path = guide
-    return [
-        _settled(one, best, path, pixels, settings) if one in guesses and one is not best else one
-        for one in judged
-    ]
+    guide = next(_guides(judged, pixels, settings), None)
+    return [_settled(one, guide, pixels, settings) if one.guessed else one for one in judged]
 
 
-def _guide(
-    judged: Sequence[Judged], pixels: Pixels, settings: IngestSettings
-) -> tuple[Judged, FloatArray] | None:
-    """Return the series whose fluid is most surely bright, and its canal in LPS mm."""
-    clear = [
-        (fluid_is_bright(one.cues, settings)[1], one)
-        for one in judged
-        if one.plane is Plane.SAGITTAL and one.cues is not None and one.weighting is Weighting.T2
-        if fluid_is_bright(one.cues, settings)[0]
-    ]
-    if not clear:
-        return None
-    best = max(clear, key=lambda pair: pair[0])[1]
-    stack, i = middle_planes(best.stacks)[len(middle_planes(best.stacks)) // 2]
-    array = pixels[plane_key(stack.planes[i])]
-    path = None if isinstance(array, Reason) else bright_path(array, _plane_to_lps(stack, i))
-    return None if path is None else (best, path)
+def _guides(judged: Sequence[Judged], pixels: Pixels, settings: IngestSettings) -> Iterator[Guide]:
+    """Yield the canals that show clearly, the clearest first; series with a certain header are asked last."""
+    sagittal = [one for one in judged if one.plane is Plane.SAGITTAL and one.header.refusal is None]
+    yield from _clear([one_look for one in sagittal for one_look in one.looks], pixels, settings)
+    unseen = [one for one in sagittal if not one.looks and one.weighting is not Weighting.T1]
+    yield from _clear([one_look for one in unseen for one_look in look(one.stacks, pixels)], pixels, settings)
 
 
-def _settled(
-    one: Judged, guide: Judged, path_lps_mm: FloatArray, pixels: Pixels, settings: IngestSettings
-) -> Judged:
-    contrast = _contrast_along(one.stacks, path_lps_mm, pixels)
-    if contrast is None:
+def _clear(looks: Sequence[Look], pixels: Pixels, settings: IngestSettings) -> Iterator[Guide]:
+    for stack, i, _ in sorted(
+        (one for one in looks if _shows_canal(one, settings)), key=_clearness, reverse=True
+    ):
+        array = pixels[plane_key(stack.planes[i])]
+        path = None if isinstance(array, Reason) else bright_path(array, _plane_to_lps(stack, i))
+        if path is None:
+            continue
+        trimmed = path[int(UPPER_END * len(path)) : int(LOWER_END * len(path))]
+        ratio = _canal_to_muscle((stack,), trimmed, pixels)
+        if ratio is not None and ratio >= settings.canal_bright_above:
+            yield Guide(stack.key, trimmed)
+
+
+def _shows_canal(one_look: Look, settings: IngestSettings) -> bool:
+    cues = one_look[2]
+    bright, sure = fluid_is_bright(cues, settings)
+    return bright and sure >= settings.guide_least_sure and cues.width_mm <= settings.guide_widest_mm
+
+
+def _clearness(one_look: Look) -> tuple[float, str, int]:
+    stack, i, cues = one_look
+    return math.log(max(cues.fluid, SMALLEST) / max(cues.beside, SMALLEST)), stack.key, i
+
+
+def _settled(one: Judged, guide: Guide | None, pixels: Pixels, settings: IngestSettings) -> Judged:
+    ratio = None if guide is None else _canal_to_muscle(one.stacks, guide.path_lps_mm, pixels)
+    if guide is None or ratio is None or settings.canal_dark_below < ratio < settings.canal_bright_above:
+        return _alone(one, settings)
+    weighting = Weighting.T1 if ratio <= settings.canal_dark_below else Weighting.T2
+    said = f"pixels: the canal of {guide.key} is {ratio:.2f} x the muscles here, so {weighting.value}"
+    settled = replace(
+        one,
+        weighting=weighting,
+        evidence=(*one.evidence, said),
+        confidence=min(one.fat_confidence, SUREST_GUESS),
+        guessed=False,
+    )
+    contradicted = weighting is not one.weighting and _is_clear_axial(one, settings)
+    return _withdrawn(settled, "its own fluid says the opposite") if contradicted else settled
+
+
+def _alone(one: Judged, settings: IngestSettings) -> Judged:
+    """Keep a guess that no other series can check; but of dark fat alone a T1 after contrast looks like a STIR."""
+    if one.fat is Fat.BRIGHT or _is_clear_axial(one, settings):
         return one
-    weighting = one.weighting
-    if contrast <= settings.canal_dark_below:
-        weighting = Weighting.T1
-    elif contrast >= settings.canal_bright_above:
-        weighting = Weighting.T2
-    else:
-        return one
-    said = f"pixels: the canal of {guide.stacks[0].key} is {contrast:.2f} x the vertebrae here, so {weighting.value}"
-    return replace(
-        one, weighting=weighting, evidence=(*one.evidence, said), confidence=SUREST_GUESS, guessed=False
+    return _withdrawn(
+        one, "fat is suppressed, and no series with a clear canal shows whether this is T1 or T2"
     )
 
 
-def _contrast_along(stacks: Sequence[Stack], path_lps_mm: FloatArray, pixels: Pixels) -> float | None:
-    """Median signal along a path over the median 20 mm in front of it, on the nearest plane of a series."""
-    middle = np.median(path_lps_mm, axis=0)
-    stack, i, gap_mm = min(
-        ((stack, i, gap) for stack in stacks for i, gap in enumerate(_gaps_mm(stack, middle))),
-        key=lambda one: one[2],
-    )
-    if gap_mm > stack.pitch_mm:
-        return None
-    pixels.update(read_planes([stack.planes[i]], pixels))
-    array = pixels[plane_key(stack.planes[i])]
-    if isinstance(array, Reason):
-        return None
-    lps_to_plane = np.asarray(np.linalg.inv(_plane_to_lps(stack, i)), dtype=np.float64)
-    canal = _read(array, lps_to_plane, path_lps_mm)
-    vertebrae = _read(array, lps_to_plane, path_lps_mm + VERTEBRA_MM * FRONT_LPS)
-    if min(canal.size, vertebrae.size) < LEAST_POINTS or np.median(vertebrae) <= 0:
-        return None
-    return float(np.median(canal) / np.median(vertebrae))
+def _is_clear_axial(one: Judged, settings: IngestSettings) -> bool:
+    """Return whether the sac and the muscles of an axial series settle its weighting by themselves."""
+    if one.cues is None or one.plane is not Plane.AXIAL:
+        return False
+    return fluid_is_bright(one.cues, settings)[1] >= CLEAR_AXIAL
 
 
-def _gaps_mm(stack: Stack, point_lps_mm: FloatArray) -> list[float]:
-    """Distance of a point from each plane of a stack."""
-    place = float(apply(np.asarray(np.linalg.inv(stack.voxel_to_lps), dtype=np.float64), point_lps_mm)[2])
-    return [abs(place - i) * stack.pitch_mm for i in range(len(stack.planes))]
+def _withdrawn(one: Judged, why: str) -> Judged:
+    return replace(one, weighting=None, evidence=(*one.evidence, why))
+
+
+def _canal_to_muscle(stacks: Sequence[Stack], path_lps_mm: FloatArray, pixels: Pixels) -> float | None:
+    """Median signal along a path over that of the muscles beside and behind it; None where too little is in view."""
+    shifts = [(side * aside, behind, 0.0) for side, aside, behind in product((-1, 1), ASIDE_MM, BEHIND_MM)]
+    muscles = np.concatenate([path_lps_mm + np.array(shift) for shift in shifts])
+    canal, muscle = _signal(stacks, path_lps_mm, pixels), _signal(stacks, muscles, pixels)
+    if min(canal.size, muscle.size) < LEAST_POINTS or np.median(muscle) <= 0:
+        return None
+    return float(np.median(canal) / np.median(muscle))
+
+
+def _signal(stacks: Sequence[Stack], points_lps_mm: FloatArray, pixels: Pixels) -> FloatArray:
+    """Return the nearest pixels of points, on whichever planes show them."""
+    found = []
+    for stack in stacks:
+        lps_to_voxel = np.asarray(np.linalg.inv(stack.voxel_to_lps), dtype=np.float64)
+        places = apply(lps_to_voxel, points_lps_mm)
+        nearest = np.round(places[:, 2]).astype(int)
+        inside = (nearest >= 0) & (nearest < len(stack.planes))
+        wanted = sorted(set(nearest[inside].tolist()))
+        pixels.update(read_planes((stack.planes[i] for i in wanted), pixels))
+        for i in wanted:
+            array = pixels[plane_key(stack.planes[i])]
+            if not isinstance(array, Reason):
+                found.append(_read(array, places[nearest == i, :2]))
+    return np.concatenate(found) if found else np.zeros(0)
+
+
+def _read(array: ImageArray, places: FloatArray) -> FloatArray:
+    """Nearest pixels of (column, row) places, those outside the image left out."""
+    nearest = np.round(places).astype(int)
+    inside = np.all((nearest >= 0) & (nearest < np.array(array.shape)[::-1]), axis=1)
+    return array[nearest[inside, 1], nearest[inside, 0]].astype(np.float64)
 
 
 def _plane_to_lps(stack: Stack, i: int) -> FloatArray:
     affine = stack.voxel_to_lps.copy()
     affine[:3, 3] += i * affine[:3, 2]
     return affine
-
-
-def _read(array: ImageArray, lps_to_plane: FloatArray, points_lps_mm: FloatArray) -> FloatArray:
-    """Nearest pixels of points, those outside the image left out."""
-    places = np.round(apply(lps_to_plane, points_lps_mm)[:, :2]).astype(int)
-    inside = np.all((places >= 0) & (places < np.array(array.shape)[::-1]), axis=1)
-    return array[places[inside, 1], places[inside, 0]].astype(np.float64)

@@ -22,6 +22,7 @@ SKIN_FAT_MM = (3.0, 7.5)
 THICK_FAT_PERCENTILE = 85
 FASCIA_MARGIN_MM = 12.0
 CANAL_MM = (36.0, 105.0)
+DEEPEST_START_MM = 75.0
 BEHIND_CANAL_MM = (10.5, 24.0)
 SAC_MM = (39.0, 96.0)
 SAC_HALF_WIDTH_MM = 22.5
@@ -64,10 +65,9 @@ class Cues:
 
     @property
     def fat_measure(self) -> float:
-        """What tells suppressed fat: fat / sqrt(fluid) in sagittal planes, fat / muscle in axial ones."""
-        if self.plane is Plane.SAGITTAL:
-            return self.skin_fat / math.sqrt(max(self.fluid, SMALLEST))
-        return self.skin_fat / max(self.beside, SMALLEST)
+        """What tells suppressed fat: fat / sqrt(fluid) in sagittal planes, fat / sqrt(fluid x muscle) in axial ones."""
+        muscle = 1.0 if self.plane is Plane.SAGITTAL else max(self.beside, SMALLEST)
+        return self.skin_fat / math.sqrt(max(self.fluid, SMALLEST) * muscle)
 
 
 def cues_of(plane_yx: ImageArray, voxel_to_lps: FloatArray, plane: Plane) -> Cues | None:
@@ -163,7 +163,7 @@ def _sagittal_cues(profiles: FloatArray) -> Cues | None:
 
 def _canal(profiles: FloatArray) -> tuple[int, FloatArray]:
     """Return the first depth at which the canal may lie, below any thick fat, and the signal from there on."""
-    start = max(CANAL_MM[0], _fascia_mm(profiles) + FASCIA_MARGIN_MM)
+    start = min(max(CANAL_MM[0], _fascia_mm(profiles) + FASCIA_MARGIN_MM), DEEPEST_START_MM)
     first = int(start / PIXEL_MM)
     return first, np.nan_to_num(profiles[:, first : int(CANAL_MM[1] / PIXEL_MM)], nan=-1.0)
 

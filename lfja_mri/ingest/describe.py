@@ -45,7 +45,7 @@ def describe_stack(stack: Stack) -> Plain:
 
 
 def _study(study: Study, settings: IngestSettings) -> Plain:
-    roles = assign_roles(study.stacks, settings)
+    roles = assign_roles(study.stacks, settings, study.agent_given)
     series: dict[str, list[Plain]] = {}
     for stack in study.stacks:
         series.setdefault(stack.key.split("k")[0], []).append(

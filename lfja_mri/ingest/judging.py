@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ LOOKS_PER_SERIES = 5
 HEADER_CERTAIN = 0.95
 SUREST_GUESS = 0.9
 ONLY_FAT_KNOWN = 0.6
+Look = tuple[Stack, int, Cues]
 NO_SKIN_FAT_STATED, NO_SKIN = 0.6, 0.4
 
 
@@ -31,6 +32,12 @@ class Judged:
         What the pixels showed; None where none were looked at or no skin was seen.
     guessed
         True where the weighting rests on the pixels of this series alone.
+    looks
+        The planes looked at that show the skin: stack, number of the plane, cues.
+    fat_kind_assumed
+        True where the way in which fat was suppressed is only what is usual.
+    fat_confidence
+        Of fat alone.
     """
 
     stacks: tuple[Stack, ...]
@@ -41,6 +48,9 @@ class Judged:
     confidence: float
     evidence: tuple[str, ...]
     guessed: bool = False
+    looks: tuple[Look, ...] = ()
+    fat_kind_assumed: bool = False
+    fat_confidence: float = 1.0
 
     @property
     def plane(self) -> Plane:
@@ -54,49 +64,58 @@ def judge(stacks: tuple[Stack, ...], pixels: Pixels, settings: IngestSettings) -
     silent = header.refusal is not None or stacks[0].plane is Plane.CORONAL
     if header.certain or silent:
         return Judged(stacks, header, None, header.weighting, header.fat, HEADER_CERTAIN, header.evidence)
-    cues = _look(stacks, pixels)
-    if cues is None:
+    looks = look(stacks, pixels)
+    if not looks:
         sure = NO_SKIN if header.fat is None else NO_SKIN_FAT_STATED
         evidence = (*header.evidence, "the pixels show no skin to judge by")
         return Judged(stacks, header, None, header.weighting, header.fat or Fat.BRIGHT, sure, evidence)
-    return _judge_weighting(_judge_fat(stacks, header, cues, settings), settings)
+    return _judge_weighting(_judge_fat(stacks, header, looks, settings), settings)
 
 
 def _judge_fat(
-    stacks: tuple[Stack, ...], header: HeaderOpinion, cues: Cues, settings: IngestSettings
+    stacks: tuple[Stack, ...], header: HeaderOpinion, looks: tuple[Look, ...], settings: IngestSettings
 ) -> Judged:
+    cues = middle_cues([found for _, _, found in looks])
     dark, sure = fat_is_dark(cues, settings)
     seen = f"skin fat {cues.fat_to_fluid:.2f} x the brightest inner structure, fat {'dark' if dark else 'bright'}"
     evidence = [*header.evidence, f"pixels: {seen}"]
-    fat = header.fat
+    fat, assumed = header.fat, False
     stated_dark = None if fat is None else fat is not Fat.BRIGHT
     if fat is None or (stated_dark is not dark and sure >= settings.least_sure_correction):
         if stated_dark is not None:
             evidence.append("pixels contradict the header on fat and are believed")
+        assumed = dark
         fat = _suppression(stacks[0].plane, evidence) if dark else Fat.BRIGHT
         sure = min(sure, SUREST_GUESS) if dark else sure
     elif stated_dark is not dark:
         sure = 1 - sure
         evidence.append("pixels doubt the header on fat, which is believed")
-    return Judged(stacks, header, cues, header.weighting, fat, sure, tuple(evidence))
+    return Judged(
+        stacks,
+        header,
+        cues,
+        header.weighting,
+        fat,
+        sure,
+        tuple(evidence),
+        looks=looks,
+        fat_kind_assumed=assumed,
+        fat_confidence=sure,
+    )
 
 
 def _judge_weighting(judged: Judged, settings: IngestSettings) -> Judged:
     if judged.weighting is not None or judged.cues is None:
         return judged
     bright, sure = fluid_is_bright(judged.cues, settings)
-    dark_fat = judged.fat is not Fat.BRIGHT
-    weighting = Weighting.T2 if dark_fat or bright else Weighting.T1
+    weighting = Weighting.T2 if bright else Weighting.T1
     said = f"pixels: fluid {'bright' if bright else 'dark'}, weighting taken as {weighting.value}"
-    limit = sure if bright or not dark_fat else ONLY_FAT_KNOWN
-    return Judged(
-        judged.stacks,
-        judged.header,
-        judged.cues,
-        weighting,
-        judged.fat,
-        min(judged.confidence, limit),
-        (*judged.evidence, said),
+    limit = sure if judged.fat is Fat.BRIGHT else min(sure, ONLY_FAT_KNOWN)
+    return replace(
+        judged,
+        weighting=weighting,
+        confidence=min(judged.confidence, limit),
+        evidence=(*judged.evidence, said),
         guessed=True,
     )
 
@@ -108,8 +127,8 @@ def _suppression(plane: Plane, evidence: list[str]) -> Fat:
     return usual
 
 
-def _look(stacks: tuple[Stack, ...], pixels: Pixels) -> Cues | None:
-    """Measure a few planes from the middle of a series; the median of each cue."""
+def look(stacks: tuple[Stack, ...], pixels: Pixels) -> tuple[Look, ...]:
+    """Measure a few planes from the middle of a series; those that show no skin are left out."""
     chosen = middle_planes(stacks)
     pixels.update(read_planes((stack.planes[i] for stack, i in chosen), pixels))
     found = []
@@ -117,8 +136,8 @@ def _look(stacks: tuple[Stack, ...], pixels: Pixels) -> Cues | None:
         array = pixels[plane_key(stack.planes[i])]
         cues = None if isinstance(array, Reason) else cues_of(array, stack.voxel_to_lps, stack.plane)
         if cues is not None:
-            found.append(cues)
-    return middle_cues(found) if found else None
+            found.append((stack, i, cues))
+    return tuple(found)
 
 
 def middle_planes(stacks: tuple[Stack, ...]) -> list[tuple[Stack, int]]:

@@ -86,7 +86,7 @@ def header_opinion(facts: SeriesFacts, settings: IngestSettings) -> HeaderOpinio
     from_times, time_words = _weighting_from_times(facts, settings)
     from_words = _weighting_from_words(facts.words)
     fat, fat_words, fat_count = _fat(facts, settings)
-    agent, agent_words = _agent(facts)
+    agent, agent_words = states_agent(facts.agent, facts.description)
     evidence = [*time_words, *fat_words, *agent_words]
     if from_words is not None and not STIR_WORDS.search(facts.words):
         evidence.append(f"named {from_words.value}")
@@ -196,13 +196,20 @@ def _fat(facts: SeriesFacts, settings: IngestSettings) -> tuple[Fat | None, list
     return None, [], 0
 
 
-def _agent(facts: SeriesFacts) -> tuple[bool | None, list[str]]:
-    if facts.agent and facts.agent not in NO_AGENT_VALUES:
+def states_agent(agent: str, description: str) -> tuple[bool | None, list[str]]:
+    """Return whether a contrast agent was given, and what says so; None where nothing does.
+
+    Parameters
+    ----------
+    agent, description
+        ContrastBolusAgent and the name of the series, in lower case.
+    """
+    if agent and agent not in NO_AGENT_VALUES:
         return True, ["a contrast agent is stated"]
-    if BOTH_WORDS.search(facts.description):
+    if BOTH_WORDS.search(description):
         return None, []
-    if NO_AGENT_WORDS.search(facts.description):
+    if NO_AGENT_WORDS.search(description):
         return False, ["named as before contrast"]
-    if AGENT_WORDS.search(facts.description):
+    if AGENT_WORDS.search(description):
         return True, ["named as after contrast"]
     return None, []

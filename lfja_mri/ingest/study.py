@@ -12,6 +12,7 @@ from lfja_mri.ingest.assign import acquisition_of, assign_roles
 from lfja_mri.ingest.candidates import Cast
 from lfja_mri.ingest.files import Source, find_sources
 from lfja_mri.ingest.headers import PlaneHeader, read_headers
+from lfja_mri.ingest.moments import Moment, agent_moments
 from lfja_mri.ingest.pixels import Pixels, read_planes, stacked
 from lfja_mri.ingest.stacks import Stack, stacks_of_series, study_key
 from lfja_mri.model import Image, Rejection, StudyImages, Volume
@@ -24,6 +25,7 @@ class Study:
     study_key: str
     stacks: tuple[Stack, ...]
     rejections: tuple[Rejection, ...]
+    agent_given: tuple[Moment, ...] = ()
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -66,7 +68,7 @@ def find_studies(inputs: Sequence[Path], settings: IngestSettings) -> Catalogue:
 
 def read_study(study: Study, settings: IngestSettings) -> StudyImages:
     """Read the pixels of every stack that plays a role."""
-    roles = assign_roles(study.stacks, settings)
+    roles = assign_roles(study.stacks, settings, study.agent_given)
     images: list[Image] = []
     rejections = [*study.rejections, *roles.rejections]
     for cast in roles.casts:
@@ -88,7 +90,8 @@ def _study(uid: str, planes: Sequence[PlaneHeader], settings: IngestSettings) ->
         made, refused = stacks_of_series(by_series[series_uid], f"s{number}", settings)
         stacks.extend(made)
         rejections.extend(refused)
-    return Study(study_key(uid or _stand_in_uid(planes)), tuple(stacks), tuple(rejections))
+    key = study_key(uid or _stand_in_uid(planes))
+    return Study(key, tuple(stacks), tuple(rejections), agent_moments(planes))
 
 
 def _stand_in_uid(planes: Sequence[PlaneHeader]) -> str:
