@@ -562,6 +562,36 @@ def _enhanced(slabs: Sequence[tuple[Slab, Iterable[int]]]) -> Callable[[Path], N
     return lambda folder: write(folder, [enhanced(slabs)])
 
 
+def _icon_and_overlay(sets: list[Dataset]) -> None:
+    """A thumbnail with pixels of its own and an overlay, both before the pixels of the slice."""
+    for data in sets:
+        icon = Dataset()
+        icon.Rows, icon.Columns, icon.SamplesPerPixel, icon.BitsAllocated = 4, 4, 1, 8
+        icon.BitsStored, icon.HighBit, icon.PixelRepresentation = 8, 7, 0
+        icon.PhotometricInterpretation = "MONOCHROME2"
+        icon.PixelData = bytes(range(16))
+        icon["PixelData"].VR = "OB"
+        data.IconImageSequence = DicomSequence([icon])
+        data["IconImageSequence"].is_undefined_length = True
+        data.add_new(0x60000010, "US", data.Rows)
+        data.add_new(0x60000011, "US", data.Columns)
+        data.add_new(0x60003000, "OW", bytes(data.Rows * data.Columns // 8))
+
+
+def _temporal(folder: Path) -> None:
+    """Two passes over the same places that only the temporal position tells apart."""
+    for number in (1, 2):
+        sets = series(SLAB, Header(acquisition=1))
+        for i, data in enumerate(sets):
+            data.TemporalPositionIdentifier, data.SOPInstanceUID = number, f"1.2.3.55.{number}.{i}"
+        write(folder, sets, prefix=f"t{number}")
+
+
+def _enhanced_localiser(folder: Path) -> None:
+    planes = [replace(SLAB, orientation=kind, count=3) for kind in (SAGITTAL, AXIAL, CORONAL)]
+    write(folder, [enhanced([(slab, range(3)) for slab in planes])])
+
+
 def _shuffled(count: int) -> list[int]:
     return [int(i) for i in np.random.default_rng(5).permutation(count)]
 
@@ -652,6 +682,10 @@ CASES: dict[str, Case] = {
     "tar_gz": Case(_tar, 1, _codes("unsafe_archive_member")),
     "unsafe_zip": Case(_unsafe_zip, 1, _codes("unsafe_archive_member", "too_large")),
     "broken_zip": Case(_broken_zip, 0, _codes("unreadable_archive"), studies=0),
+    "icon_and_overlay": Case(_edited(_icon_and_overlay), 1),
+    "temporal_positions": Case(_temporal, 2),
+    "far_jump": Case(_moved(9, (401.0, 0.0, 0.0)), 1, _codes("too_few_slices")),
+    "enhanced_localiser": Case(_enhanced_localiser, 0, _codes("localiser")),
     "enhanced": Case(_enhanced([(SLAB, range(10))]), 1),
     "enhanced_shuffled": Case(_enhanced([(SLAB, _shuffled(10))]), 1),
     "enhanced_missing_frame": Case(_enhanced([(SLAB, [0, 1, 2, 3, 5, 6, 7])]), 0, _codes("missing_slice")),
