@@ -130,3 +130,33 @@ def test_help_does_not_load_the_heavy_libraries():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_terminal_sees_rate_and_time_left(monkeypatch):
+    import io
+    import sys
+    import time
+
+    from rich.console import Console
+
+    from lfja_mri.app import progress
+
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, width=120)
+    monkeypatch.setattr(progress, "messages", console)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with progress.progress_display(quiet=False) as report:
+        for done in range(4):
+            report(done, 8, "grading")
+            time.sleep(0.15)
+    assert "3/8" in shown.getvalue()
+    assert "/min" in shown.getvalue()
+
+
+def test_elsewhere_it_is_plain_lines_and_quiet_is_silent(capsys):
+    from lfja_mri.app.progress import progress_display
+
+    for quiet in (False, True):
+        with progress_display(quiet=quiet) as report:
+            report(1, 2, "study k graded")
+    assert capsys.readouterr().err == "1/2 study k graded\n"

@@ -21,6 +21,7 @@ from lfja_mri.batch.run import RunOptions
 from lfja_mri.errors import ExitCode, OutputError
 
 runner = CliRunner()
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 CONTENT = StudyFiles({"grades.csv": b"a\n", "pictures/x.png": b"png"}, {"timings_s": {"read": 1.0}})
 
 
@@ -64,9 +65,7 @@ def test_the_lock_is_gone_after_the_run(tmp_path):
         assert True
 
 
-@pytest.mark.parametrize(
-    ("jobs", "expected"), [(3, 3), (None, os.cpu_count()), (-1, max(1, os.cpu_count() - 1)), (-999, 1)]
-)
+@pytest.mark.parametrize(("jobs", "expected"), [(3, 3), (None, CORES), (-1, max(1, CORES - 1)), (-999, 1)])
 def test_negative_jobs_leave_cores_free(jobs, expected):
     assert RunOptions(jobs=jobs).processes == expected
 

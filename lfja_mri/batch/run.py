@@ -57,9 +57,15 @@ class RunOptions:
 
     @property
     def processes(self) -> int:
-        """Number of worker processes: all cores by default, cores minus n where negative."""
-        cores = os.cpu_count() or 1
+        """Number of worker processes: all cores this process may use by default, cores minus n where negative."""
+        cores = _cores()
         return cores if self.jobs is None else max(1, self.jobs if self.jobs > 0 else cores + self.jobs)
+
+
+def _cores() -> int:
+    """Count what a scheduler granted, which may be fewer than the machine has."""
+    granted = getattr(os, "sched_getaffinity", None)
+    return len(granted(0)) if granted is not None else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
