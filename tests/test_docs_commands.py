@@ -56,7 +56,10 @@ def workplace(tmp_path_factory) -> Path:
     (folder / "trial.csv").write_text(
         "subject,visit,path\nS01,baseline,dicom/a17\nS01,12 months,dicom/b03\n", encoding="utf-8"
     )
-    (folder / "pairs.csv").write_text("subject,first,second\nS01,dicom/a17,dicom/b03\n", encoding="utf-8")
+    repeats = (
+        "subject,first,second\nS01,dicom/a17,dicom/b03\nS02,dicom/b03,dicom/a17\n"  # twenty joints are needed
+    )
+    (folder / "pairs.csv").write_text(repeats, encoding="utf-8")
     execute("lfja-mri grade sample_data/baseline --out graded --quiet", folder)
     study = next((folder / "graded" / "studies").glob("[!.]*")).name
     head = "subject,visit,study_key,level,side,mark,grade,reason,reader"
