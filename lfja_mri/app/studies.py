@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lfja_mri.app.display import catalogue_tree, grades_table, messages
+from lfja_mri.app.display import grades_table, messages
 from lfja_mri.app.options import (
     AsJson,
     Config,
@@ -38,6 +37,7 @@ from lfja_mri.app.options import (
     memory_bound,
     secret,
 )
+from lfja_mri.app.plain import show
 from lfja_mri.app.root import app
 from lfja_mri.names import Level, Side
 
@@ -112,13 +112,7 @@ def inspect(inputs: Inputs, config: Config = None, *, as_json: AsJson = False) -
     from lfja_mri.ingest import describe, find_studies
 
     settings = load_pipeline_settings(config).ingest
-    description = describe(find_studies(inputs, settings), settings)
-    if as_json:
-        typer.echo(json.dumps(description, indent=2, sort_keys=True))
-        return
-    from rich.console import Console
-
-    Console().print(catalogue_tree(description))
+    show(describe(find_studies(inputs, settings), settings), as_json=as_json)
 
 
 @app.command()
