@@ -142,6 +142,8 @@ class RefineSettings(Settings):
     height_gain: float
     height_sd_mm: float
     height_sd_share: float
+    slope_change: float
+    slice_place_sd_mm: float
     beside_gain: float
     beside_score: float
     present_score: float

@@ -19,6 +19,7 @@ from lfja_mri.facets.lines import joint_line
 from lfja_mri.facets.midline import midline_shift_mm
 from lfja_mri.facets.parasagittal import ShiftedImages, height_profile
 from lfja_mri.facets.search import Arc, SideSearch, arc_of, best_pair, search_side, slice_arcs
+from lfja_mri.facets.slope import measured_slope
 from lfja_mri.model import FloatArray, Image, JointFrame
 
 SitePair = tuple[Site, Site]
@@ -128,7 +129,9 @@ def _refined(
     )
     seen = height_profile(beside, site, _moved(shape, arc))
     height, tall = fit_height(slices, seen, shape, settings.refine)
-    shape = replace(shape, height_mm=tall)
+    seen_slices = tuple(zip(search.cuts, arcs, strict=True))
+    slope = measured_slope(site, shape, arc, seen_slices, height, settings.refine)
+    shape = replace(shape, height_mm=tall, normal_cranial=slope)
     line = joint_line(height, search, arcs, shape, settings.refine)
     flags = _flags(arc, height, shape, settings)
     confidence = site.disc.confidence * _certainty(arc, flags, settings.refine)
