@@ -15,6 +15,9 @@ from lfja_mri.model import Graded, Missing, NotGraded
 RULES = load_rules()
 SHIPPED = (config_folder() / "grading" / "czervionke_fenton.toml").read_text(encoding="utf-8")
 FOCAL = next(rule for rule in RULES.rule if rule.grade == 2).when[0].at_least
+RIM, BRIGHT = (
+    condition.at_least for condition in next(rule for rule in RULES.rule if rule.id == "G2-thin-rim").when
+)
 FLUID_MM = next(rule for rule in RULES.rule if rule.id == "G1-effusion").when[0].at_least
 SIGNAL = next(rule for rule in RULES.rule if rule.id == "G1-joint-signal").when[0].at_least
 VOLUME_MM3 = RULES.choices.extension_counts_from_mm3
@@ -27,6 +30,10 @@ CASES = [
     ("G3-majority-perimeter", 3, {"perimeter_fraction": 0.5}),
     ("G2-focal-perimeter", 2, {"perimeter_fraction": 0.499}),
     ("G2-focal-perimeter", 2, {"perimeter_fraction": FOCAL}),
+    ("G2-thin-rim", 2, {"perimeter_fraction": FOCAL - 0.001, "joint_signal_ratio": BRIGHT}),
+    ("G2-thin-rim", 2, {"perimeter_fraction": RIM, "joint_signal_ratio": 0.9}),
+    ("G1-joint-signal", 1, {"perimeter_fraction": RIM - 0.001, "joint_signal_ratio": 0.9}),
+    ("G0-normal", 0, {"perimeter_fraction": FOCAL - 0.001, "joint_signal_ratio": BRIGHT - 0.001}),
     ("G1-effusion", 1, {"perimeter_fraction": FOCAL - 0.001, "effusion_width_mm": 2.0}),
     ("G1-effusion", 1, {"effusion_width_mm": FLUID_MM}),
     ("G1-joint-signal", 1, {"effusion_width_mm": FLUID_MM - 0.001, "joint_signal_ratio": 0.9}),
@@ -180,7 +187,7 @@ def test_because_is_needed(tmp_path):
     lines = [line for line in SHIPPED.splitlines() if not line.startswith('because = "no abnormal')]
     path = tmp_path / "rules.toml"
     path.write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"rule\.5\.because"):
+    with pytest.raises(ConfigurationError, match=r"rule\.6\.because"):
         load_rules(path)
 
 
@@ -193,7 +200,7 @@ def test_words_for_the_signature_say_what_was_not_verified():
     text = rules_in_words(RULES)
     assert "verified" in text
     assert all(rule.id in text and rule.because in text for rule in RULES.rule)
-    assert [row[0] for row in rule_rows(RULES)] == ["4", "3", "2", "1", "1", "0"]
+    assert [row[0] for row in rule_rows(RULES)] == ["4", "3", "2", "2", "1", "1", "0"]
 
 
 RANGES = {
