@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from lfja_mri.model import FloatArray, ImageArray, Plane, Volume
 
+AXIAL_BORDER = float(1 / np.tan(np.radians(57.0)))
+
 
 def apply(affine: FloatArray, points: npt.ArrayLike) -> FloatArray:
     """Map points, shape (..., 3), through a 4x4 affine."""
@@ -28,8 +30,15 @@ def perpendicular(vector: FloatArray, axis: FloatArray) -> FloatArray:
 
 
 def nearest_plane(normal_lps: FloatArray) -> Plane:
-    """Return the anatomical plane whose normal is nearest: x sagittal, y coronal, z axial."""
-    return (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)[int(np.argmax(np.abs(normal_lps)))]
+    """Return the anatomical plane whose normal is nearest: x sagittal, y coronal, z axial.
+
+    Between axial and coronal the border lies at 57 degrees, not at 45: axial stacks follow discs, and the steepest one
+    slopes by up to 60 degrees, while coronal stacks of the spine lean by less than 30.
+    """
+    x, y, z = (abs(float(part)) for part in normal_lps)
+    if x > max(y, z):
+        return Plane.SAGITTAL
+    return Plane.AXIAL if z >= y * AXIAL_BORDER else Plane.CORONAL
 
 
 def sample(

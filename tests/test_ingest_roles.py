@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from messy_dicom import SLAB, Header, Slab, series, write
+from messy_dicom import SLAB, Header, Slab, series, tilted, write
 
 from lfja_mri.config import load_pipeline_settings
 from lfja_mri.ingest import find_studies, read_study
@@ -296,3 +296,14 @@ def test_an_enhanced_series_counts_even_if_no_stack_comes_of_it(tmp_path):
     write(tmp_path / "stir", series(SLAB, Header(number=6, time="235959")))
     assert roles_of(tmp_path)[0] == []
     assert "stir_after_contrast" in roles_of(tmp_path)[1]
+
+
+@pytest.mark.parametrize(("degrees", "plane"), [(44.0, "axial"), (56.0, "axial"), (62.0, "coronal")])
+def test_a_stack_along_a_steep_disc_is_axial(degrees, plane, tmp_path):
+    write(
+        tmp_path,
+        series(Slab(orientation=tilted(degrees)), Header(description="T2", inversion=None, echo=100)),
+    )
+    stack = find_studies([tmp_path], SETTINGS).studies[0].stacks[0]
+    assert stack.plane.value == plane
+    assert stack.obliquity_deg == pytest.approx(degrees if plane == "axial" else 90 - degrees, abs=0.01)

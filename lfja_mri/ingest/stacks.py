@@ -72,8 +72,9 @@ class Stack:
 
     @property
     def obliquity_deg(self) -> float:
-        """Angle between the stack's normal and the nearest patient axis."""
-        cosine = float(np.max(np.abs(unit(self.voxel_to_lps[:3, 2]))))
+        """Angle between the stack's normal and the patient axis of its plane."""
+        axis = (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL).index(self.plane)
+        cosine = float(abs(unit(self.voxel_to_lps[:3, 2])[axis]))
         return float(np.degrees(np.arccos(min(cosine, 1.0))))
 
 
