@@ -7,7 +7,7 @@ uncertainty comes from the shifts that quarters of the box would choose on their
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -191,10 +191,11 @@ def _best_offset(box: _Box) -> tuple[FloatArray, float]:
     coarse = range(-limit, limit + 1, COARSE_STEP)
     across = (0,) if box.parallel else coarse
     grid = [(i, j, k) for i in coarse for j in coarse for k in across]
-    first = max(grid, key=lambda offset: (_information(box, offset, COARSE_THINNING), offset))
-    near = {offset: _information(box, offset, 1) for offset in _neighbours(first, box, 1)}
+    told = _information(box, grid, COARSE_THINNING)
+    first = max(grid, key=lambda offset: (told[offset], offset))
+    near = _information(box, list(_neighbours(first, box, 1)), 1)
     centre = max(near, key=lambda offset: (near[offset], offset))
-    near |= {offset: _information(box, offset, 1) for offset in _crosswise(centre) if offset not in near}
+    near |= _information(box, [offset for offset in _crosswise(centre) if offset not in near], 1)
     fine = np.array(centre, dtype=np.float64) + _parabola(near, centre, parallel=box.parallel)
     return fine * LATTICE_MM, _uncertainty_mm(box, centre)
 
@@ -202,7 +203,7 @@ def _best_offset(box: _Box) -> tuple[FloatArray, float]:
 def _uncertainty_mm(box: _Box, centre: Offset) -> float:
     """Return the standard error of a shift from what each quarter of the box would choose near it."""
     near = list(_neighbours(centre, box, COARSE_STEP))
-    by_block = np.array([_block_information(box, offset) for offset in near])
+    by_block = _block_information(box, near)
     choices = np.array(near, dtype=np.float64)[np.argmax(by_block, axis=0)]
     spread = float(np.sqrt(np.mean(np.var(choices, axis=0)) / (BLOCKS - 1)))
     return max(spread, LEAST_UNCERTAINTY) * LATTICE_MM
@@ -226,25 +227,31 @@ def _moved(box: _Box, offset: Offset, thin: int) -> IndexArray:
     return box.moving[box.planes + plane, row : row + rows : thin, column : column + columns : thin]
 
 
-def _information(box: _Box, offset: Offset, thin: int) -> float:
-    pairs = box.reference[:, ::thin, ::thin] * box.bins + _moved(box, offset, thin)
-    return _mutual(np.bincount(pairs.ravel(), minlength=box.bins**2).reshape(box.bins, box.bins))
+def _information(box: _Box, offsets: Sequence[Offset], thin: int) -> dict[Offset, float]:
+    """Return how much both images tell of each other at each shift, in nats."""
+    own = box.reference[:, ::thin, ::thin] * box.bins
+    size = box.bins**2
+    counts = [np.bincount((own + _moved(box, offset, thin)).ravel(), minlength=size) for offset in offsets]
+    tables = np.array(counts).reshape(len(offsets), box.bins, box.bins)
+    return dict(zip(offsets, (float(value) for value in _mutual(tables)), strict=True))
 
 
-def _block_information(box: _Box, offset: Offset) -> list[float]:
+def _block_information(box: _Box, offsets: Sequence[Offset]) -> FloatArray:
+    """Return the same for each quarter of the box on its own, shape (offsets, quarters)."""
     thin = BLOCK_THINNING
-    own = (box.blocks * box.bins + box.reference)[:, ::thin, ::thin]
-    pairs = own * box.bins + _moved(box, offset, thin)
-    counts = np.bincount(pairs.ravel(), minlength=BLOCKS * box.bins**2).reshape(BLOCKS, box.bins, box.bins)
-    return [_mutual(block) for block in counts]
+    own = (box.blocks * box.bins + box.reference)[:, ::thin, ::thin] * box.bins
+    size = BLOCKS * box.bins**2
+    counts = [np.bincount((own + _moved(box, offset, thin)).ravel(), minlength=size) for offset in offsets]
+    return _mutual(np.array(counts).reshape(len(offsets), BLOCKS, box.bins, box.bins))
 
 
-def _mutual(counts: IndexArray) -> float:
-    """Return the mutual information of a table of joint counts, in nats."""
-    share = counts / counts.sum()
-    apart = share.sum(axis=1, keepdims=True) * share.sum(axis=0, keepdims=True)
+def _mutual(counts: IndexArray) -> FloatArray:
+    """Return the mutual information of tables of joint counts, shape (..., classes, classes), in nats."""
+    share = counts / counts.sum(axis=(-2, -1), keepdims=True)
+    apart = share.sum(axis=-1, keepdims=True) * share.sum(axis=-2, keepdims=True)
     seen = share > 0
-    return float(np.sum(share[seen] * np.log(share[seen] / apart[seen])))
+    ratio = np.divide(share, apart, out=np.ones_like(share), where=seen)
+    return np.asarray(np.sum(share * np.log(ratio), axis=(-2, -1)), dtype=np.float64)
 
 
 def _parabola(values: dict[Offset, float], centre: Offset, *, parallel: bool) -> FloatArray:
