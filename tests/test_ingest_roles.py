@@ -203,13 +203,17 @@ def test_finer_voxels_are_preferred_and_complements_kept(tmp_path):
 
 
 def silent_series(image: np.ndarray, number: int):
-    slab = Slab(shape=image.shape, spacing=(1.4, 1.4), origin=(-8.0, -140.0, 100.0), count=5)
+    """A back whose canal is 20 mm wide, in planes that reach the muscles of both sides; the headers say nothing."""
+    slab = Slab(shape=image.shape, spacing=(1.4, 1.4), origin=(30.8, -140.0, 100.0), count=15)
     silent = Header(
         series=f"1.2.3.{number}", description="", repetition=None, echo=None, inversion=None, image_type=()
     )
     sets = series(slab, silent)
     for data in sets:
-        data.PixelData = image.astype(np.uint16).tobytes()
+        plane = image.astype(np.uint16)
+        if abs(data.ImagePositionPatient[0]) > 10:
+            plane[:, 84:94] = plane[:, 60:70]
+        data.PixelData = plane.tobytes()
     return sets
 
 

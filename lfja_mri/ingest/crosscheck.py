@@ -28,6 +28,7 @@ from lfja_mri.model import FloatArray, ImageArray, Plane
 # the erector spinae, seen from the middle of the canal: to both sides, and behind
 ASIDE_MM = (14.0, 18.0, 22.0, 26.0)
 BEHIND_MM = (24.0, 30.0, 36.0)
+FLANK_MM = (16.0, 20.0, 24.0)
 # the ends of the path may have left the canal
 UPPER_END, LOWER_END = 1 / 6, 4 / 5
 LEAST_POINTS = 20
@@ -59,25 +60,49 @@ def crosschecked(judged: Sequence[Judged], pixels: Pixels, settings: IngestSetti
 
 
 def _guides(judged: Sequence[Judged], pixels: Pixels, settings: IngestSettings) -> Iterator[Guide]:
-    """Yield the canals that show clearly, the clearest first; series with a certain header are asked last."""
+    """Yield the canals that show clearly, the clearest first.
+
+    Series with bright fat come first: no muscle is bright beside it. Those with a certain header are asked last, since
+    none of their pixels were read so far.
+    """
     sagittal = [one for one in judged if one.plane is Plane.SAGITTAL and one.header.refusal is None]
-    yield from _clear([one_look for one in sagittal for one_look in one.looks], pixels, settings)
     unseen = [one for one in sagittal if not one.looks and one.weighting is not Weighting.T1]
-    yield from _clear([one_look for one in unseen for one_look in look(one.stacks, pixels)], pixels, settings)
-
-
-def _clear(looks: Sequence[Look], pixels: Pixels, settings: IngestSettings) -> Iterator[Guide]:
-    for stack, i, _ in sorted(
-        (one for one in looks if _shows_canal(one, settings)), key=_clearness, reverse=True
+    for group in (
+        [one for one in sagittal if one.looks and one.fat is Fat.BRIGHT],
+        [one for one in sagittal if one.looks and one.fat is not Fat.BRIGHT],
+        [replace(one, looks=look(one.stacks, pixels)) for one in unseen],
     ):
+        looks = [(one_look, one.fat is not Fat.BRIGHT) for one in group for one_look in one.looks]
+        yield from _clear([one for one in looks if _shows_canal(one[0], settings)], pixels, settings)
+
+
+def _clear(looks: Sequence[tuple[Look, bool]], pixels: Pixels, settings: IngestSettings) -> Iterator[Guide]:
+    for (stack, i, _), dark_fat in sorted(looks, key=lambda one: _clearness(one[0]), reverse=True):
         array = pixels[plane_key(stack.planes[i])]
         path = None if isinstance(array, Reason) else bright_path(array, _plane_to_lps(stack, i))
         if path is None:
             continue
         trimmed = path[int(UPPER_END * len(path)) : int(LOWER_END * len(path))]
         ratio = _canal_to_muscle((stack,), trimmed, pixels)
-        if ratio is not None and ratio >= settings.canal_bright_above:
+        if ratio is None or ratio < settings.canal_bright_above:
+            continue
+        if not dark_fat or _is_narrow((stack,), trimmed, pixels, settings):
             yield Guide(stack.key, trimmed)
+
+
+def _is_narrow(
+    stacks: Sequence[Stack], path_lps_mm: FloatArray, pixels: Pixels, settings: IngestSettings
+) -> bool:
+    """Return whether a path is bright against both sides, where pedicles flank a canal; muscle goes on to one of them."""
+    canal = _signal(stacks, path_lps_mm, pixels)
+    sides = []
+    for side in (-1, 1):
+        points = np.concatenate([path_lps_mm + np.array((side * aside, 0.0, 0.0)) for aside in FLANK_MM])
+        sides.append(_signal(stacks, points, pixels))
+    if min(part.size for part in (canal, *sides)) < LEAST_POINTS:
+        return False
+    flank = max(float(np.median(part)) for part in sides)
+    return float(np.median(canal)) >= settings.canal_bright_above * flank
 
 
 def _shows_canal(one_look: Look, settings: IngestSettings) -> bool:
