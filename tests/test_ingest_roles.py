@@ -311,3 +311,13 @@ def test_a_stack_along_a_steep_disc_is_axial(degrees, plane, tmp_path):
     stack = find_studies([tmp_path], SETTINGS).studies[0].stacks[0]
     assert stack.plane.value == plane
     assert stack.obliquity_deg == pytest.approx(degrees if plane == "axial" else 90 - degrees, abs=0.01)
+
+
+def test_planes_that_disagree_on_fat_are_no_certain_sign(tmp_path):
+    sets = silent_series(back(0.12, 1.0, 0.2), 1)
+    other = silent_series(back(1.0, 0.9, 0.15), 1)
+    sets[6:8] = other[6:8]
+    write(tmp_path, sets)
+    _, _, images = roles_of(tmp_path)
+    assert images.images[0].confidence <= 0.6
+    assert any("say the opposite" in text for text in images.images[0].evidence)

@@ -18,6 +18,7 @@ LOOKS_PER_SERIES = 5
 HEADER_CERTAIN = 0.95
 SUREST_GUESS = 0.9
 ONLY_FAT_KNOWN = 0.6
+STRAY_PLANES, PLANES_DISAGREE = 1, 0.6
 Look = tuple[Stack, int, Cues]
 NO_SKIN_FAT_STATED, NO_SKIN = 0.6, 0.4
 
@@ -79,6 +80,10 @@ def _judge_fat(
     dark, sure = fat_is_dark(cues, settings)
     seen = f"skin fat {cues.fat_to_fluid:.2f} x the brightest inner structure, fat {'dark' if dark else 'bright'}"
     evidence = [*header.evidence, f"pixels: {seen}"]
+    others = sum(fat_is_dark(found, settings)[0] is not dark for _, _, found in looks)
+    if others > STRAY_PLANES:
+        sure = min(sure, PLANES_DISAGREE)
+        evidence.append(f"pixels: {others} of {len(looks)} planes say the opposite of fat")
     fat, assumed = header.fat, False
     stated_dark = None if fat is None else fat is not Fat.BRIGHT
     if fat is None or (stated_dark is not dark and sure >= settings.least_sure_correction):
