@@ -263,6 +263,7 @@ class MeasureSettings(Settings):
     zone_pitch_mm: float
     oedema_csf_ratio: float
     oedema_muscle_ratio: float
+    enhanced_muscle_ratio: float
     fluid_background_csf_ratio: float
     threshold_relative_uncertainty: float
     position_uncertainty_mm: float

@@ -34,7 +34,8 @@ CASES = [
     ("G2-thin-rim", 2, {"perimeter_fraction": RIM, "joint_signal_ratio": 0.9}),
     ("G1-joint-signal", 1, {"perimeter_fraction": RIM - 0.001, "joint_signal_ratio": 0.9}),
     ("G0-normal", 0, {"perimeter_fraction": FOCAL - 0.001, "joint_signal_ratio": BRIGHT - 0.001}),
-    ("G1-effusion", 1, {"perimeter_fraction": FOCAL - 0.001, "effusion_width_mm": 2.0}),
+    ("G2-thin-rim-fluid", 2, {"perimeter_fraction": RIM, "effusion_width_mm": FLUID_MM}),
+    ("G1-effusion", 1, {"perimeter_fraction": RIM - 0.001, "effusion_width_mm": 2.0}),
     ("G1-effusion", 1, {"effusion_width_mm": FLUID_MM}),
     ("G1-joint-signal", 1, {"effusion_width_mm": FLUID_MM - 0.001, "joint_signal_ratio": 0.9}),
     ("G1-joint-signal", 1, {"joint_signal_ratio": SIGNAL}),
@@ -187,7 +188,7 @@ def test_because_is_needed(tmp_path):
     lines = [line for line in SHIPPED.splitlines() if not line.startswith('because = "no abnormal')]
     path = tmp_path / "rules.toml"
     path.write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"rule\.6\.because"):
+    with pytest.raises(ConfigurationError, match=r"rule\.7\.because"):
         load_rules(path)
 
 
@@ -200,7 +201,7 @@ def test_words_for_the_signature_say_what_was_not_verified():
     text = rules_in_words(RULES)
     assert "verified" in text
     assert all(rule.id in text and rule.because in text for rule in RULES.rule)
-    assert [row[0] for row in rule_rows(RULES)] == ["4", "3", "2", "2", "1", "1", "0"]
+    assert [row[0] for row in rule_rows(RULES)] == ["4", "3", "2", "2", "2", "1", "1", "0"]
 
 
 RANGES = {

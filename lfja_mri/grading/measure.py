@@ -217,7 +217,7 @@ def _moved_ratios(source: Source, scene: Scene) -> list[ZoneSignal]:
 def _oedema_values(source: Source, ratio: ZoneSignal, scene: Scene, factor: float) -> dict[str, float]:
     """Measure everything that rests on one threshold, moved by a factor."""
     settings = scene.settings
-    tissue = oedema.find_bright_tissue(ratio, _threshold(source.reference, settings) * factor, scene)
+    tissue = oedema.find_bright_tissue(ratio, _threshold(source, settings) * factor, scene)
     perimeter = perimeter_fraction(tissue, scene.shell, settings.sector_bright_share)
     bone, soft = oedema.bone_mask(ratio), oedema.soft_tissue_mask(ratio)
     processes = ratio.of(Zone.SUPERIOR_PROCESS, Zone.INFERIOR_PROCESS)
@@ -241,10 +241,13 @@ def _oedema_values(source: Source, ratio: ZoneSignal, scene: Scene, factor: floa
     }
 
 
-def _threshold(reference: Reference, settings: MeasureSettings) -> float:
+def _threshold(source: Source, settings: MeasureSettings) -> float:
     """Return the ratio from which tissue is abnormal: a share of CSF, but never less than a multiple of muscle."""
+    reference = source.reference
     muscle = 0.0 if reference.muscle is None else reference.muscle / reference.signal
-    return max(settings.oedema_csf_ratio, settings.oedema_muscle_ratio * muscle)
+    fluid_sensitive = source.image.role.contrast.is_fluid_sensitive
+    times = settings.oedema_muscle_ratio if fluid_sensitive else settings.enhanced_muscle_ratio
+    return max(settings.oedema_csf_ratio, times * muscle)
 
 
 def _effusion(source: Source | None, chosen: Source | None, scene: Scene) -> Numbers:
