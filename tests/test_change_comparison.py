@@ -138,7 +138,7 @@ def test_in_one_frame_the_interval_is_shared_and_need_not_be_left(asked, change)
     assert compare_joint(one, other, chosen).change is Direction.UNCHANGED
 
 
-@pytest.mark.parametrize(("times", "change"), [(1.2, "unchanged"), (1.3, "improved")])
+@pytest.mark.parametrize(("times", "change"), [(1.4, "unchanged"), (1.6, "improved")])
 def test_within_its_interval_a_grade_needs_a_measure_further_beyond_its_sdc(times, change):
     flat = {"perimeter_fraction": MeasureRepeatability(sem_floor=0.03, sem_share=0.0, pairs=50)}
     known = SETTINGS.repeatability.model_copy(update={"protocol": (ProtocolRepeatability(measures=flat),)})
