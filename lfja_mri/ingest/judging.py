@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
@@ -14,7 +13,8 @@ from lfja_mri.ingest.roles import Fat, HeaderOpinion, Weighting, header_opinion
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.model import Plane
 
-LOOKS_PER_SERIES = 5
+MIDDLE = (0.35, 0.425, 0.5, 0.575, 0.65)
+FRINGE = (0.1, 0.25, 0.75, 0.9)
 HEADER_CERTAIN = 0.95
 SUREST_GUESS = 0.9
 ONLY_FAT_KNOWN = 0.6
@@ -70,20 +70,26 @@ def judge(stacks: tuple[Stack, ...], pixels: Pixels, settings: IngestSettings) -
         sure = NO_SKIN if header.fat is None else NO_SKIN_FAT_STATED
         evidence = (*header.evidence, "the pixels show no skin to judge by")
         return Judged(stacks, header, None, header.weighting, header.fat or Fat.BRIGHT, sure, evidence)
-    return _judge_weighting(_judge_fat(stacks, header, looks, settings), settings)
+    return _judge_weighting(_judge_fat(stacks, header, looks, pixels, settings), settings)
 
 
 def _judge_fat(
-    stacks: tuple[Stack, ...], header: HeaderOpinion, looks: tuple[Look, ...], settings: IngestSettings
+    stacks: tuple[Stack, ...],
+    header: HeaderOpinion,
+    looks: tuple[Look, ...],
+    pixels: Pixels,
+    settings: IngestSettings,
 ) -> Judged:
     cues = middle_cues([found for _, _, found in looks])
     dark, sure = fat_is_dark(cues, settings)
     seen = f"skin fat {cues.fat_to_fluid:.2f} x the brightest inner structure, fat {'dark' if dark else 'bright'}"
     evidence = [*header.evidence, f"pixels: {seen}"]
-    others = sum(fat_is_dark(found, settings)[0] is not dark for _, _, found in looks)
+    # suppression fails in patches, so axial planes from elsewhere are asked as well
+    votes = (*looks, *look(stacks, pixels, FRINGE)) if cues.plane is Plane.AXIAL else looks
+    others = sum(fat_is_dark(found, settings)[0] is not dark for _, _, found in votes)
     if others > STRAY_PLANES:
         sure = min(sure, PLANES_DISAGREE)
-        evidence.append(f"pixels: {others} of {len(looks)} planes say the opposite of fat")
+        evidence.append(f"pixels: {others} of {len(votes)} planes say the opposite of fat")
     fat, assumed = header.fat, False
     stated_dark = None if fat is None else fat is not Fat.BRIGHT
     if fat is None or (stated_dark is not dark and sure >= settings.least_sure_correction):
@@ -132,9 +138,10 @@ def _suppression(plane: Plane, evidence: list[str]) -> Fat:
     return usual
 
 
-def look(stacks: tuple[Stack, ...], pixels: Pixels) -> tuple[Look, ...]:
-    """Measure a few planes from the middle of a series; those that show no skin are left out."""
-    chosen = middle_planes(stacks)
+def look(stacks: tuple[Stack, ...], pixels: Pixels, shares: Sequence[float] = MIDDLE) -> tuple[Look, ...]:
+    """Measure a few planes, as a rule from the middle of a series; those that show no skin are left out."""
+    every = [(stack, i) for stack in stacks for i in range(len(stack.planes))]
+    chosen = [every[round(share * (len(every) - 1))] for share in shares]
     pixels.update(read_planes((stack.planes[i] for stack, i in chosen), pixels))
     found = []
     for stack, i in chosen:
@@ -143,9 +150,3 @@ def look(stacks: tuple[Stack, ...], pixels: Pixels) -> tuple[Look, ...]:
         if cues is not None:
             found.append((stack, i, cues))
     return tuple(found)
-
-
-def middle_planes(stacks: tuple[Stack, ...]) -> list[tuple[Stack, int]]:
-    """Return a few planes spread over the middle third of a series."""
-    every = [(stack, i) for stack in stacks for i in range(len(stack.planes))]
-    return [every[round(share * (len(every) - 1))] for share in np.linspace(0.35, 0.65, LOOKS_PER_SERIES)]
