@@ -37,11 +37,11 @@ def _slope(side: Side, lean: float, *, score: float = 0.8) -> tuple[float, float
 
 
 @pytest.mark.parametrize("side", list(Side))
-@pytest.mark.parametrize("lean", [-0.5, 0.7])
+@pytest.mark.parametrize("lean", [-0.8, 0.9])
 def test_a_plane_that_leans_much_is_followed(side: Side, lean: float) -> None:
     """Across towards the superior process per mm up is minus the normal's cranial part."""
     expected, measured = _slope(side, lean)
-    assert abs(measured + lean) < 0.25
+    assert abs(measured + lean) < 0.4
     assert abs(measured + lean) < abs(expected + lean)
 
 
