@@ -11,7 +11,9 @@ from facets_toy import ToyJoint, axial_image, sagittal_image, settings, toy_disc
 from lfja_mri.facets import place_joints
 from lfja_mri.facets.alignment import series_shift
 from lfja_mri.facets.prior import site_of
-from lfja_mri.model import Joint, Side, Volume
+from lfja_mri.model import Axes, Disc, Joint, LevelMap, NumberingBasis, Plane, Side, Volume
+from lfja_mri.phantom import load_recipe, simulate
+from lfja_mri.phantom.anatomy import Detail
 
 JOINTS = {Side.LEFT: ToyJoint(), Side.RIGHT: ToyJoint(outwards_mm=15.0)}
 
@@ -73,3 +75,31 @@ def test_joints_report_the_shift_of_each_other_series(axial):
         assert np.array_equal(joint.shift_of("ax"), np.zeros(3))
         truth = 28.0  # behind the disc where the axial series shows it
         assert abs(joint.frame.centre_lps_mm[1] - truth) < 2.0
+
+
+@pytest.mark.slow
+def test_a_phantoms_known_motion_between_series_is_found():
+    """Every series of a phantom is moved and bent by a known amount; the stated uncertainty must cover what is left."""
+    study, truth = simulate(load_recipe("routine_clinical"), 12, detail=Detail.QUICK)
+    localiser = study.of(Plane.SAGITTAL)[0].key
+    discs = []
+    for shape in truth.discs:
+        anterior, left, up = shape.frame.axes
+        centre = truth.moved(localiser, shape.frame.origin[None])[0]
+        size = (2 * shape.half_depth_mm, 2 * shape.half_width_mm, shape.height_mm)
+        discs.append(Disc(shape.level, centre, Axes(up, anterior, left), *size, 0.9))
+    line = truth.moved(localiser, truth.canal_line_lps_mm)
+    levels = LevelMap(tuple(discs), line[np.argsort(-line[:, 2])], NumberingBasis.SACRUM)
+    errors, covered = [], []
+    for joint in place_joints(study, levels, settings()):
+        keys = {shift.image_key for shift in joint.shifts}
+        own = next(image.key for image in study.images if image.key not in keys)
+        centre = truth.joint(joint.frame.level, joint.frame.side).centre_lps_mm[None]
+        for shift in joint.shifts:
+            if shift.estimated and joint.coverage[shift.image_key] > 0.5:
+                moved = (truth.moved(shift.image_key, centre) - truth.moved(own, centre))[0]
+                errors.append(float(np.linalg.norm(shift.shift_lps_mm - moved)))
+                covered.append(errors[-1] <= 2.0 * np.sqrt(3.0) * shift.uncertainty_mm)
+    assert len(errors) >= 20
+    assert np.median(errors) < 1.5
+    assert np.mean(covered) >= 0.8
