@@ -30,7 +30,9 @@ MIDDLE_LEVELS = ("L2-L3", "L3-L4", "L5-S1")
 DATA = f"phantom seeds {SEEDS[0]}-{SEEDS[-1]}; bands from real RSNA LumbarDISC 100206310"
 SHAPE_SEEDS = range(10000, 10060)
 MEAN_BEHIND_DISC_MM = {"L2-L3": 34.0, "L3-L4": 33.0, "L4-L5": 30.5}  # clinical.md 7.3
-QUIET = {(level.value, side): 0 for level in Level for side in Side}  # the real study shows next to no synovitis
+QUIET = {
+    (level.value, side): 0 for level in Level for side in Side
+}  # the real study shows next to no synovitis
 MUSCLE_MM = ((25.0, 32.0, 0.0), (-25.0, 32.0, 0.0))
 MARROW_MM = ((0.0, -25.0, 16.0),)
 DISC_MM = ((0.0, -24.0, 0.0),)
