@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lfja_mri.errors import CheckError, InputError, Reason
 from lfja_mri.grading import (
+    MEASUREMENT_VERSION,
     explain,
     judge,
     load_rules,
@@ -42,12 +43,17 @@ def test_round_trip_is_exact(low, fraction, width):
 
 def test_other_version_is_refused_by_both_names():
     stored = {**measurements_to_json([NORMAL]), "measurement_version": "0.3"}
-    with pytest.raises(CheckError, match=r"version 0\.3.*version 1"):
+    with pytest.raises(CheckError, match=rf"version 0\.3.*version {MEASUREMENT_VERSION}"):
         measurements_from_json(stored)
 
 
 @pytest.mark.parametrize(
-    "damage", [{}, {"measurement_version": "1"}, {"measurement_version": "1", "joints": [{}]}]
+    "damage",
+    [
+        {},
+        {"measurement_version": MEASUREMENT_VERSION},
+        {"measurement_version": MEASUREMENT_VERSION, "joints": [{}]},
+    ],
 )
 def test_damage_is_named(damage):
     with pytest.raises(InputError):
