@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -181,4 +182,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # A kept row names its class by its module; written by `__main__` nobody else could read it.
+    import_module("benchmarks.graded_phantoms").main()
