@@ -46,3 +46,11 @@ def test_plane_turns_no_further_than_its_limit() -> None:
     frame = disc_frame(points, np.ones(len(points)), 4.0, UP, 0.0, SETTINGS)
     turned = np.degrees(np.arctan2(abs(frame.axes.anterior[2]), abs(frame.axes.anterior[1])))
     assert turned < 2 * SETTINGS.largest_levelling_deg
+
+
+def test_disc_seen_in_two_pieces_still_has_a_centre() -> None:
+    points = disc(0.0)
+    pieces = points[np.abs(points[:, 1]) > 10.0]
+    frame = disc_frame(pieces, np.ones(len(pieces)), 4.0, UP, 0.0, SETTINGS)
+    assert frame.centre_lps_mm == pytest.approx([0.0, 0.0, 0.0], abs=0.5)
+    assert frame.depth_mm == pytest.approx(36.0, abs=2.0)
