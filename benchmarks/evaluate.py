@@ -83,7 +83,7 @@ def _markdown(sections: dict[str, Sequence[Row]]) -> str:
         "",
         "Written by `make evaluate`; nothing here is typed by hand. Research software, not a medical device.",
     ]
-    for topic, rows in sections.items():
+    for topic, rows in sorted(sections.items(), key=lambda section: TOPICS.index(section[0])):
         lines += ["", f"## {topic.replace('_', ' ').capitalize()}", "", "| " + " | ".join(COLUMNS) + " |"]
         lines += ["|" + "---|" * len(COLUMNS)]
         lines += [f"| {row.figure} | {row.value} | {row.target} | {_met(row)} | {row.data} |" for row in rows]
