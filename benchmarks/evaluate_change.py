@@ -219,13 +219,16 @@ def _alterations() -> dict[str, Alteration]:
 
 
 def _protocols(crowd: Sequence[Person], road: Road, settings: ChangeSettings, data: str) -> Row:
-    """Count the pairs, one scan altered, of which every joint is refused or bears a flag that names the alteration."""
+    """Count the pairs, one scan altered, of which every joint is refused or bears a flag that names the alteration.
+
+    A scan is set against its own altered copy: a repeat draws an echo time of its own, which an altered one may meet.
+    """
     caught = tried = 0
     for person in crowd:
         baseline = _altered(person.baseline.result, lambda image: _named(image, "maker"))
         plain = _altered(person.repeat.result, lambda image: _named(image, "maker"))
         for name, alter in _alterations().items():
-            other = _altered(plain, alter)
+            other = _altered(baseline, alter)
             changes = _protocol_changes(baseline, other, road, settings)
             passed = [change for change in changes if not _is_noticed(change)]
             tried += 1
