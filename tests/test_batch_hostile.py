@@ -99,12 +99,22 @@ def test_a_header_that_hides_its_pixels_is_read_in_part_only(beside):
     assert sum(reasons.values()) == 1
 
 
-def test_folders_within_folders(tmp_path):
-    folder = tmp_path
-    for _ in range(1200):
-        folder /= "d"
-        folder.mkdir()
-    write(folder, series(Slab()))
+@pytest.fixture
+def deep_folder(tmp_path):
+    """1,200 folders within one another; taken away from below, since pytest's own cleaning goes down too deep."""
+    folder = tmp_path.joinpath(*["d"] * 1200)
+    for above in [*reversed(folder.parents[:1199]), folder]:
+        above.mkdir()
+    yield folder
+    for path in folder.iterdir():
+        path.unlink()
+    while folder != tmp_path:
+        folder.rmdir()
+        folder = folder.parent
+
+
+def test_folders_within_folders(tmp_path, deep_folder):
+    write(deep_folder, series(Slab()))
     catalogue, _ = read_within(tmp_path, seconds=10, mib=100)
     assert len(catalogue.studies) == 1
 
