@@ -240,7 +240,8 @@ def _mid_depth(points: FloatArray, centre: FloatArray, axes: Axes) -> FloatArray
     low, high = np.percentile(along, [2.0, 98.0])
     middle = float(0.5 * (low + high))
     near = np.abs(along - middle) < 0.2 * (high - low)
-    near = near if near.any() else np.ones_like(near)  # a disc seen in two pieces, front and back, has no middle column
+    if not near.any():  # a disc seen in two pieces, front and back, has no middle column
+        near = np.ones_like(near)
     return np.asarray(centre + middle * axes.anterior + float(np.median(height[near])) * axes.cranial)
 
 
