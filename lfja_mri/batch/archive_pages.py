@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from lfja_mri import __version__
 from lfja_mri.batch.folder import STUDIES, read_record
-from lfja_mri.batch.pages import write_index
+from lfja_mri.batch.pages import about_of, archived_grades, write_index
 from lfja_mri.batch.record import seal
-from lfja_mri.errors import InputError
 from lfja_mri.outputs import PAGE
 from lfja_mri.report import (
-    About,
     StoredPair,
     StoredStudy,
     cohort_page,
     comparison_page,
     stored_study_page,
 )
-from lfja_mri.results import GRADES_COLUMNS
 from lfja_mri.tables import read_csv, write_text
 
 COMPARISONS = "comparisons"
@@ -44,17 +40,10 @@ def write_pages(archive: Path) -> tuple[Path, ...]:
     InputError
         The folder holds no `grades.csv`.
     """
-    if not (archive / "grades.csv").is_file():
-        raise InputError(f"{archive} holds no grades.csv; needed a folder that `grade` or `cohort` wrote")
-    rows = read_csv(archive / "grades.csv", GRADES_COLUMNS)
+    rows = archived_grades(archive)
     studies = [*_write_studies(archive, rows)]
     trial = [*_write_trial(archive, rows)]
     return (write_index(archive), *trial, *studies)
-
-
-def _about(rows: Sequence[Row]) -> About:
-    first = rows[0] if rows else {"scale": "", "rules_digest": ""}
-    return About(__version__, scale=first["scale"], rules_digest=first["rules_digest"])
 
 
 def _write_studies(archive: Path, rows: Sequence[Row]) -> Iterator[Path]:
@@ -63,7 +52,7 @@ def _write_studies(archive: Path, rows: Sequence[Row]) -> Iterator[Path]:
         page = folder / PAGE
         if folder.is_dir() and not page.is_file():
             study = stored_study(folder, [row for row in rows if row["study_key"] == key])
-            write_text(page, stored_study_page(study, about=_about(rows)))
+            write_text(page, stored_study_page(study, about=about_of(rows)))
             yield page
 
 
@@ -103,7 +92,7 @@ def _write_trial(archive: Path, rows: Sequence[Row]) -> Iterator[Path]:
         rows,
         changes,
         read_csv(archive / "summary.csv"),
-        about=_about(rows),
+        about=about_of(rows),
         plots={
             words: path.read_bytes() for words, name in PLOTS.items() if (path := archive / name).is_file()
         },
@@ -130,7 +119,7 @@ def write_comparisons(archive: Path, rows: Sequence[Row], changes: Sequence[Row]
         own = [row for row in changes if (row["subject"], row["follow_up_visit"]) == pair]
         earlier = keys.get((pair[0], own[0]["baseline_visit"]), "")
         stored = stored_pairs(archive / STUDIES / earlier, archive / STUDIES / keys[pair], own)
-        write_text(archive / link, comparison_page(own, about=_about(rows), stored=stored))
+        write_text(archive / link, comparison_page(own, about=about_of(rows), stored=stored))
         yield archive / link
 
 

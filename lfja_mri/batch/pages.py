@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lfja_mri import __version__
@@ -24,21 +25,34 @@ def write_index(archive: Path) -> Path:
     InputError
         The folder holds no `grades.csv`.
     """
-    if not (archive / "grades.csv").is_file():
-        raise InputError(f"{archive} holds no grades.csv; needed a folder that `grade` or `cohort` wrote")
-    rows = read_csv(archive / "grades.csv", GRADES_COLUMNS)
+    rows = archived_grades(archive)
     pages = {row["study_key"]: f"{STUDIES}/{row['study_key']}/{PAGE}" for row in rows}
     links = {key: page for key, page in pages.items() if (archive / page).is_file()}
     further = [(name, name) for name in TABLES if (archive / name).is_file()]
-    about = (
-        About(__version__, scale=rows[0]["scale"], rules_digest=rows[0]["rules_digest"])
-        if rows
-        else About(__version__)
-    )
-    page = index_page(rows, about=about, links=links, failures=_failures(archive), further=further)
+    page = index_page(rows, about=about_of(rows), links=links, failures=_failures(archive), further=further)
     write_text(archive / "index.html", page)
     seal(archive, ("index.html",))
     return archive / "index.html"
+
+
+def archived_grades(archive: Path) -> list[dict[str, str]]:
+    """Return the rows of an archive's `grades.csv`.
+
+    Raises
+    ------
+    InputError
+        The folder holds no `grades.csv`.
+    """
+    if not (archive / "grades.csv").is_file():
+        raise InputError(f"{archive} holds no grades.csv; needed a folder that `grade` or `cohort` wrote")
+    return read_csv(archive / "grades.csv", GRADES_COLUMNS)
+
+
+def about_of(rows: Sequence[Mapping[str, str]]) -> About:
+    """Return what the pages of an archive say of its origin; of an empty one, the version alone."""
+    if not rows:
+        return About(__version__)
+    return About(__version__, scale=rows[0]["scale"], rules_digest=rows[0]["rules_digest"])
 
 
 def _failures(archive: Path) -> list[tuple[str, str]]:
