@@ -11,7 +11,7 @@ from benchmarks.phantoms import GRADE_WEIGHTS
 from lfja_mri.model import Level, Side
 from lfja_mri.phantom import Quality, load_recipe, simulate
 from lfja_mri.pipeline import grade_images, prepare
-from lfja_mri.report import joint_picture
+from lfja_mri.report.figures import joint_picture
 from lfja_mri.report.stored import small_picture
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -132,6 +132,12 @@ def test_help_does_not_load_the_heavy_libraries():
     assert found.stdout.strip() == "[]"
 
 
+def test_a_run_needs_the_drawing_library_only_for_pictures():
+    code = "import sys, lfja_mri.batch.run, lfja_mri.report; print('matplotlib' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
+
+
 def test_a_terminal_sees_rate_and_time_left(monkeypatch):
     import io
     import sys

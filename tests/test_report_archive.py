@@ -12,7 +12,7 @@ from test_report_pages import check_page
 from lfja_mri.batch import archive_pages
 from lfja_mri.change import CHANGE_COLUMNS
 from lfja_mri.change.cohort import SUMMARY_COLUMNS
-from lfja_mri.report import joint_picture
+from lfja_mri.report.figures import joint_picture
 from lfja_mri.results import GRADES_COLUMNS
 from lfja_mri.tables import to_csv, write_bytes, write_text
 

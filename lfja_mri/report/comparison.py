@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lfja_mri.model import JointResult, StudyResult
 from lfja_mri.report import render, views
-from lfja_mri.report.figures import VIEWS_BAND
+from lfja_mri.report.places import VIEWS_BAND
 from lfja_mri.report.render import About, Row
 from lfja_mri.report.stored import small_picture
 

@@ -17,10 +17,6 @@ from lfja_mri.report import cuts, overview, paint, palette
 
 JOINT_CROP_MM = 70.0
 WORDS_PER_LINE = 130
-VIEWS_BAND = (
-    0.095,
-    0.835,
-)  # top and bottom of the views within a joint's picture, captions included, as shares of its height
 
 
 def overview_picture(result: StudyResult) -> bytes:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes as Panel
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Polygon, Rectangle
 
-from lfja_mri import geometry
-from lfja_mri.model import Disc, FloatArray, Image, JointResult, Level, LevelMap, Plane, Side, StudyResult
-from lfja_mri.report import cuts, paint, palette
+from lfja_mri.model import Disc, JointResult, Level, LevelMap, Side, StudyResult
+from lfja_mri.report import cuts, paint, palette, places
 
 JOINT_RADIUS_MM = 5.0
-UNPLACED_OFFSET_MM = 17.0
 MARGIN_MM = 16.0
 _SIDES = (Side.RIGHT, Side.LEFT)
 
@@ -40,7 +36,7 @@ def _draw_sagittal(panel: Panel, result: StudyResult) -> None:
         paint.draw_empty(panel, "lumbar levels not found")
         return
     centre = np.median([disc.centre_lps_mm for disc in level_map.discs], axis=0)
-    image = spine_image(result.images, centre)
+    image = places.spine_image(result.images, centre)
     if image is None:
         paint.draw_empty(panel, "no sagittal image")
         return
@@ -50,17 +46,6 @@ def _draw_sagittal(panel: Panel, result: StudyResult) -> None:
         _draw_disc_mark(panel, cut, disc)
     panel.set_xlim(0.0, cut.width_mm)
     panel.set_ylim(cut.height_mm, 0.0)
-
-
-def spine_image(images: Sequence[Image], centre_lps_mm: FloatArray) -> Image | None:
-    """Choose the sagittal image for the overview: one that shows inflammation first, else the first that there is."""
-    sagittal = [image for image in images if cuts.plane_of(image) is Plane.SAGITTAL]
-    reaching = [image for image in sagittal if _reaches(image, centre_lps_mm)] or sagittal
-    return min(reaching, key=lambda image: not image.role.contrast.shows_inflammation, default=None)
-
-
-def _reaches(image: Image, point_lps_mm: FloatArray) -> bool:
-    return bool(geometry.contains(image.volume, point_lps_mm))
 
 
 def _draw_disc_mark(panel: Panel, cut: cuts.Cut, disc: Disc) -> None:
@@ -106,7 +91,7 @@ def _draw_disc_outline(panel: Panel, disc: Disc) -> None:
 
 
 def _draw_joint_mark(panel: Panel, result: JointResult, level_map: LevelMap) -> None:
-    centre = place(result, level_map)
+    centre = places.place(result, level_map)
     if centre is None:
         return
     x, z = centre[0], centre[2]
@@ -127,16 +112,6 @@ def _draw_joint_mark(panel: Panel, result: JointResult, level_map: LevelMap) -> 
         ha="center",
         va="center",
     )
-
-
-def place(result: JointResult, level_map: LevelMap) -> FloatArray | None:
-    """Return a joint's centre in LPS mm, or where its disc says it should be, or None without a disc."""
-    if result.joint is not None:
-        return result.joint.frame.centre_lps_mm
-    disc = level_map.disc(result.level)
-    if disc is None:
-        return None
-    return disc.centre_lps_mm + disc.axes.left * result.side.lateral_sign * UNPLACED_OFFSET_MM
 
 
 def _frame_front(panel: Panel, result: StudyResult) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lfja_mri.model import Disc, FloatArray, JointResult, StudyResult
-from lfja_mri.report import overview, palette
+from lfja_mri.report import palette, places
 
 MARGIN_MM = 18.0
 
@@ -56,8 +56,8 @@ def front_view(result: StudyResult) -> Front | None:
     level_map = result.level_map
     if level_map is None or not level_map.discs:
         return None
-    places = [(joint, overview.place(joint, level_map)) for joint in result.joints]
-    known = [(joint, place) for joint, place in places if place is not None]
+    spots = [(joint, places.place(joint, level_map)) for joint in result.joints]
+    known = [(joint, place) for joint, place in spots if place is not None]
     outline = np.concatenate([disc_corners(disc) for disc in level_map.discs])
     points = np.concatenate([outline, *(place[None] for _, place in known)])
     low, high = points.min(axis=0) - MARGIN_MM, points.max(axis=0) + MARGIN_MM

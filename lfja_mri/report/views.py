@@ -15,7 +15,7 @@ import numpy as np
 
 from lfja_mri.errors import GeometryError, Reason
 from lfja_mri.model import FloatArray, Image, Joint, JointResult, LevelMap, Plane
-from lfja_mri.report import cuts, overview, palette
+from lfja_mri.report import cuts, palette, places
 from lfja_mri.report.render import series_words
 
 CROP_MM = 70.0
@@ -226,7 +226,7 @@ def spine_view(level_map: LevelMap | None, images: Sequence[Image]) -> View | No
     if level_map is None or not level_map.discs:
         return None
     centre = np.median([disc.centre_lps_mm for disc in level_map.discs], axis=0)
-    image = overview.spine_image(images, centre)
+    image = places.spine_image(images, centre)
     if image is None:
         return None
     cut = cuts.cut_through(image.volume, centre)
