@@ -28,6 +28,7 @@ from lfja_mri.model import (
     NumberingBasis,
     Plane,
     Role,
+    SeriesShift,
     Side,
     StudyResult,
     Zone,
@@ -157,6 +158,28 @@ def test_the_zones_are_those_of_the_surer_visit_at_both(common, visits):
     for one, other in zip(common.baseline.joints, common.follow_up.joints, strict=True):
         assert one.joint.zones.labels_zyx is other.joint.zones.labels_zyx
     assert common.baseline.joints[0].joint.frame.confidence == visits[0].joints[0].joint.frame.confidence
+
+
+def test_a_visit_that_could_not_tell_a_series_shift_follows_the_one_that_could(visits):
+    """At the follow-up the patient had moved before the second series, further than that visit was able to tell."""
+    lost_mm = np.array([0.0, 5.0, 2.0])
+    series = {"a": 0.5, "b": 2.5}
+    slid = Rigid(np.eye(3), lost_mm).after(MOVED)
+    moved = stack(WORLD, slid, T2_FS.plane, key="s1", role=T2_FS, noise=5, seed=8)
+    visits = visits[0], replace(visits[1], images=(visits[1].images[0], moved))
+    first, second = (
+        replace(visit, joints=tuple(_with_shift(joint, series[visit.study_key]) for joint in visit.joints))
+        for visit in visits
+    )
+    common = common_frame(first, second, grade, SETTINGS)
+    for one, other in zip(common.baseline.joints, common.follow_up.joints, strict=True):
+        assert np.linalg.norm(one.joint.shift_of("s1")) < 0.6
+        assert other.joint.shift_of("s1") == pytest.approx(lost_mm, abs=0.6)
+
+
+def _with_shift(joint, uncertainty_mm):
+    shift = SeriesShift("s1", joint.level, np.zeros(3), uncertainty_mm, estimated=uncertainty_mm < 2)
+    return replace(joint, joint=replace(joint.joint, shifts=(shift,)))
 
 
 def test_the_error_is_stated_for_every_joint(common):
