@@ -26,10 +26,10 @@ demo: $(STAMP) ## Grade both visits of the sample case and compare them.
 	$(BIN)/lfja-mri compare sample_data/baseline sample_data/one_year --out demo_output/change.csv
 
 test: $(STAMP) ## Run the fast tests.
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow'
 
 test-all: $(STAMP) ## Run every test.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: $(STAMP) ## Lint, formatting, types.
 	$(BIN)/ruff check .
