@@ -86,14 +86,14 @@ def tissue_points_lps_mm(tissue: SpineTissue, scene: Scene) -> FloatArray:
     disc = scene.level_map.disc(frame.level)
     centre = disc.centre_lps_mm if disc is not None else frame.centre_lps_mm
     cranial = disc.axes.cranial if disc is not None else frame.cranial_lps
-    points = [
-        labelled - scene.joint.shift_of(labels.image_key)
-        for labels in scene.level_map.tissues
-        if len(labelled := _labelled_points_lps_mm(labels, tissue, scene.study))
-    ]
-    found = np.concatenate(points) if points else np.empty((0, 3))
     half_height_mm = settings.reference_half_height_mm
-    found = found[np.abs((found - centre) @ cranial) <= half_height_mm]
+    points = []
+    for labels in scene.level_map.tissues:
+        labelled = _labelled_points_lps_mm(labels, tissue, scene.study)
+        shift = scene.joint.shift_of(labels.image_key)
+        near = np.abs(labelled @ cranial - (centre + shift) @ cranial) <= half_height_mm
+        points.append(labelled[near] - shift)
+    found = np.concatenate(points) if points else np.empty((0, 3))
     if tissue is not SpineTissue.CANAL:
         return found
     sac = _within_sac(found, scene.level_map.canal_line_lps_mm, settings)
