@@ -1,4 +1,4 @@
-"""Sides and levels: the words of the command line, kept apart from the nouns that need numpy, so that help is quick."""
+"""Sides, levels and mask schemes: the words of the command line, kept apart from the nouns that need numpy, so that help is quick."""
 
 from __future__ import annotations
 
@@ -28,3 +28,13 @@ class Level(StrEnum):
     L5_L6 = "L5-L6"
     L5_S1 = "L5-S1"
     L6_S1 = "L6-S1"
+
+
+class MaskScheme(StrEnum):
+    """Whose labels a spine mask carries."""
+
+    AUTO = "auto"
+    SPINEPS = "spineps"
+    TOTALSPINESEG = "totalspineseg"
+    TOTALSEGMENTATOR = "totalsegmentator"
+    SPIDER = "spider"

@@ -19,7 +19,6 @@ from lfja_mri.grading import ItemSheet, RuleTable, judge, judge_items, load_item
 from lfja_mri.ingest import Study, read_study
 from lfja_mri.levels import locate
 from lfja_mri.levels.masks import levels_from_masks, nifti_files
-from lfja_mri.levels.schemes import MaskScheme
 from lfja_mri.model import (
     STANDARD_LEVELS,
     AbsentJoint,
@@ -32,6 +31,7 @@ from lfja_mri.model import (
     StudyImages,
     StudyResult,
 )
+from lfja_mri.names import MaskScheme
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from lfja_mri.config import load_pipeline_settings
 from lfja_mri.errors import LevelsError, Reason
 from lfja_mri.geometry import lps_to_ras
 from lfja_mri.levels.masks import levels_from_masks
-from lfja_mri.levels.schemes import TABLES, MaskScheme, level_below
+from lfja_mri.levels.schemes import TABLES, level_below
 from lfja_mri.model import (
     STANDARD_LEVELS,
     Contrast,
@@ -24,6 +24,7 @@ from lfja_mri.model import (
     SpineTissue,
     Volume,
 )
+from lfja_mri.names import MaskScheme
 
 SETTINGS = load_pipeline_settings().levels
 SCHEMES = [scheme for scheme in MaskScheme if scheme is not MaskScheme.AUTO]

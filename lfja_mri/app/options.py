@@ -9,20 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lfja_mri.errors import UsageError
-from lfja_mri.names import Level
+from lfja_mri.names import Level, MaskScheme
 
 if TYPE_CHECKING:
     from lfja_mri.pipeline import MaskSource
-
-
-class MaskScheme(StrEnum):
-    """Whose labels a mask carries; the levels stage knows them by the same names."""
-
-    AUTO = "auto"
-    SPINEPS = "spineps"
-    TOTALSPINESEG = "totalspineseg"
-    TOTALSEGMENTATOR = "totalsegmentator"
-    SPIDER = "spider"
 
 
 class LowestLevel(StrEnum):
@@ -106,7 +96,6 @@ def mask_source(masks: Path | None, scheme: MaskScheme) -> MaskSource | None:
     """Return where another tool's masks lie and whose labels they carry."""
     if masks is None:
         return None
-    from lfja_mri.levels import schemes
     from lfja_mri.pipeline import MaskSource
 
-    return MaskSource(masks, schemes.MaskScheme(scheme.value))
+    return MaskSource(masks, scheme)

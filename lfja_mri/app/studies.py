@@ -17,7 +17,6 @@ from lfja_mri.app.options import (
     KeepDates,
     Lowest,
     Masks,
-    MaskScheme,
     MemoryMib,
     OneInput,
     Out,
@@ -39,7 +38,7 @@ from lfja_mri.app.options import (
 )
 from lfja_mri.app.plain import show
 from lfja_mri.app.root import app
-from lfja_mri.names import Level, Side
+from lfja_mri.names import Level, MaskScheme, Side
 
 MOST_TABLES = 8  # more than a screen or two is read in grades.csv
 

@@ -26,7 +26,6 @@ from lfja_mri.levels.schemes import (
     SPINEPS_RIGHT,
     TABLES,
     LabelTable,
-    MaskScheme,
     level_below,
 )
 from lfja_mri.model import (
@@ -39,6 +38,7 @@ from lfja_mri.model import (
     SpineTissue,
     TissueLabels,
 )
+from lfja_mri.names import MaskScheme
 
 IntArray = npt.NDArray[np.int32]
 NIFTI_ENDINGS = (".nii", ".nii.gz")

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from lfja_mri.model import Level
-
-
-class MaskScheme(StrEnum):
-    """Whose labels a mask carries."""
-
-    AUTO = "auto"
-    SPINEPS = "spineps"
-    TOTALSPINESEG = "totalspineseg"
-    TOTALSEGMENTATOR = "totalsegmentator"
-    SPIDER = "spider"
+from lfja_mri.names import MaskScheme
 
 
 @dataclass(frozen=True)
