@@ -85,7 +85,7 @@ def slope_deg(disc) -> float:
     return float(np.degrees(np.arctan2(-disc.frame.axes[2][1], disc.frame.axes[2][2])))
 
 
-@pytest.mark.parametrize("variant", sorted(LUMBAR_COUNT))
+@pytest.mark.parametrize("variant", sorted(set(LUMBAR_COUNT) - {"squared_s1"}))
 def test_the_sacrum_is_no_lumbar_spine(variant):
     slopes, tapers, remnants = [], [], []
     for seed in range(20):
@@ -103,6 +103,34 @@ def test_the_sacrum_is_no_lumbar_spine(variant):
     assert 32 < np.mean(slopes) < 52
     assert max(tapers) < 0.75
     assert max(remnants) < 0.72
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_sacralised_l5_sits_on_a_remnant_between_small_joints(seed):
+    plain, joined = (person(seed, variant=variant).spine for variant in ("standard", "sacralised"))
+    lowest = plain.lumbosacral
+    assert joined.discs[lowest].height_mm < 0.6 * plain.discs[lowest].height_mm
+    assert joined.discs[lowest].remnant_share < 1 == joined.discs[lowest - 1].remnant_share
+    assert joined.discs[lowest - 1].height_mm == plain.discs[lowest - 1].height_mm
+    small, usual = (
+        [joint.length_mm for joint in spine.joints if joint.disc == lowest] for spine in (joined, plain)
+    )
+    np.testing.assert_allclose(small, 0.75 * np.array(usual))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_squared_s1_keeps_its_disc_and_is_not_counted_as_lumbar(seed):
+    plain, square = (person(seed, variant=variant).spine for variant in ("standard", "squared_s1"))
+    below = plain.lumbosacral + 1
+    assert square.lumbosacral == plain.lumbosacral
+    assert square.discs[below].height_mm > 1.5 * plain.discs[below].height_mm
+    assert square.discs[below].remnant_share == 1.0
+    s1 = next(vertebra for vertebra in square.vertebrae if vertebra.name == "S1")
+    assert s1.sacral
+    assert square.discs[below].half_depth_mm > 0.9 * square.discs[below - 1].half_depth_mm
+    assert [joint.level for joint in square.graded_joints()] == [
+        joint.level for joint in plain.graded_joints()
+    ]
 
 
 def test_a_slipped_vertebra_stands_forward_of_the_next():

@@ -8,6 +8,7 @@ from lfja_mri.phantom.anatomy import FINE_HIGH_MM, FINE_LOW_MM
 from lfja_mri.phantom.body import body_noise, build_curves, paint_body
 from lfja_mri.phantom.bones import paint_bones
 from lfja_mri.phantom.canal import paint_canal, paint_sleeve
+from lfja_mri.phantom.erosions import paint_wear
 from lfja_mri.phantom.findings import Finding, draw_findings, draw_grades
 from lfja_mri.phantom.joints import paint_joints
 from lfja_mri.phantom.numbers import base_numbers
@@ -20,9 +21,9 @@ from lfja_mri.phantom.truth import judge_joint
 KEY = (Level.L4_L5.value, Side.RIGHT)
 
 
-def judged(finding: Finding):
+def judged(finding: Finding, worn: float = 0.3):
     base = base_numbers()
-    person = draw_person(3, base.anatomy, Posture(), arthropathy={KEY: 0.3})
+    person = draw_person(3, base.anatomy, Posture(), arthropathy={KEY: worn})
     joint = next(j for j in person.spine.graded_joints() if (j.level, j.side) == KEY)
     origin = joint.frame.origin
     low, high = origin + FINE_LOW_MM * [0.7, 1, 0.8], origin + FINE_HIGH_MM * [0.7, 0.9, 0.8]
@@ -33,6 +34,7 @@ def judged(finding: Finding):
     paint_bones(lattice, person, {KEY: finding.fluid_width_mm}, noise)
     paint_canal(lattice, person, curves)
     paint_joints(lattice, person, {KEY: finding}, noise)
+    paint_wear(lattice, person, {KEY: finding}, base.anatomy.wear)
     return judge_joint(lattice, joint, {KEY: finding}, base.definition)
 
 
@@ -58,6 +60,15 @@ def test_the_share_of_the_perimeter_sets_the_grade(share, grade):
     assert truth.grade == grade
     assert truth.bone_oedema_volume_mm3 > 0
     assert truth.soft_tissue_oedema_volume_mm3 > 0
+
+
+def test_only_severe_wear_erodes_and_erosions_are_no_synovitis():
+    sound, worn = judged(Finding(fluid_width_mm=0.4), 0.5), judged(Finding(fluid_width_mm=0.4), 1.0)
+    assert sound.erosion_volume_mm3 == 0
+    assert 2 < worn.erosion_volume_mm3 < 400
+    assert worn.grade == 0
+    assert worn.perimeter_fraction == 0
+    assert worn.bone_oedema_volume_mm3 == 0
 
 
 @pytest.mark.slow

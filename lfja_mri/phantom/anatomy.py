@@ -13,6 +13,7 @@ from lfja_mri.phantom.body import body_noise, build_curves, paint_body
 from lfja_mri.phantom.bones import paint_bones
 from lfja_mri.phantom.canal import paint_canal, paint_sleeve
 from lfja_mri.phantom.confounders import paint_after_joints, paint_before_joints
+from lfja_mri.phantom.erosions import paint_wear
 from lfja_mri.phantom.findings import Finding, JointKey
 from lfja_mri.phantom.joints import paint_joints
 from lfja_mri.phantom.numbers import BaseNumbers
@@ -70,6 +71,7 @@ def build_tissue_map(
         paint_canal(lattice, person, curves)
         paint_before_joints(lattice, person, base.confounders, confounders, noise)
         paint_joints(lattice, person, findings, noise)
+        paint_wear(lattice, person, findings, base.anatomy.wear)
         paint_after_joints(lattice, person, base.confounders, confounders)
         return np.clip(noise, -LARGEST_GRAIN, LARGEST_GRAIN)
 

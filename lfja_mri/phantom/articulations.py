@@ -25,6 +25,7 @@ class JointDraw:
     numbers: JointNumbers
     spread: Spread
     size: float
+    shares: FloatArray  # of their usual size that the joints of each disc have
     worn: Mapping[tuple[str, Side], float]
     rng: np.random.Generator
 
@@ -58,7 +59,11 @@ def _joint(
         return float(draw.spread(five)[index])
 
     jitter = np.clip(rng.normal(0, [0.9, 0.8, 1.0, numbers.tropism_sd_deg]), -JITTER_LIMITS, JITTER_LIMITS)
-    scale = draw.size * float(np.clip(rng.normal(1, numbers.size_sd_share), 0.85, 1.15))
+    scale = (
+        draw.size
+        * float(draw.shares[index])
+        * float(np.clip(rng.normal(1, numbers.size_sd_share), 0.85, 1.15))
+    )
     behind = disc.half_depth_mm + 0.5 * canal_depth
     behind += max(at(numbers.behind_canal_mm) + shared["behind"] + jitter[0], LEAST_BEHIND_CANAL_MM)
     lateral = at(numbers.lateral_mm) * draw.size + shared["lateral"] + jitter[1] + 1.2 * worn

@@ -17,7 +17,12 @@ from lfja_mri.phantom.tissue import Frame, Lattice, Local, Part, Tissue, Window,
 BONES = (Tissue.CORTEX, Tissue.MARROW, Tissue.SACRAL_MARROW)
 DISCS = (Tissue.NUCLEUS, Tissue.ANNULUS)
 ROOT_COUNT = 40
-ROOT_RADIUS_MM = 0.72
+ROOT_RADIUS_MM = 0.6
+CONUS_ABOVE_MM = (
+    8.0,
+    8.0,
+)  # its tip above the L1-L2 disc, mean and spread: mostly behind the lower L1, T12 to L2
+CONUS_LIMITS_MM = (-10.0, 26.0)
 CANAL_HALF_WIDTH_MM = 11.5
 FORAMEN_HALF_WIDTH_MM = 25.0
 SAC_TAPER_MM = 13.0
@@ -141,18 +146,23 @@ def _paint_roots(window: Window, person: Person, curves: Curves, sac: np.ndarray
     rng = stream(person.seed, "roots")
     planes, rows, columns = np.nonzero(sac)
     u, v, height = (np.broadcast_to(c, sac.shape)[planes, rows, columns] for c in local)
-    top = curves.lumbar_z[1]
+    low, top = curves.lumbar_z
+    tip = top + float(np.clip(stream(person.seed, "conus").normal(*CONUS_ABOVE_MM), *CONUS_LIMITS_MM))
     deep = 0.5 * float(np.median(person.spine.canal_depth_mm)) * person.sac_share
+    gathered = np.clip(
+        (height - low) / (top - low), 0, 1
+    )  # roots lie together behind, where they leave the conus
     taken = np.zeros(len(planes), dtype=bool)
     for _ in range(ROOT_COUNT):
         angle, radius = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0.05, 0.85))
         phase, wave = rng.uniform(0, 2 * np.pi, 2), rng.uniform(40, 110, 2)
-        ends = rng.uniform(curves.lumbar_z[0] - 45, top - 20)
+        ends = rng.uniform(low - 45, top - 20)
         at_u = 0.85 * radius * np.cos(angle) + 0.1 * np.sin(height / wave[0] + phase[0])
-        at_v = 0.35 + 0.55 * radius * np.sin(angle) + 0.12 * np.sin(height / wave[1] + phase[1])
+        spread = (0.6 - 0.2 * gathered) * radius * np.sin(angle)
+        at_v = 0.28 + 0.2 * gathered + spread + 0.1 * np.sin(height / wave[1] + phase[1])
         gap = np.hypot((u - at_u) * 1.3, v - at_v) * deep
-        taken |= (gap < ROOT_RADIUS_MM) & (height > ends) & (height < top + 12)
-    cone = np.clip((height - top + 4) / 22, 0, 1)
+        taken |= (gap < ROOT_RADIUS_MM) & (height > ends) & (height < tip + 16)
+    cone = np.clip((height - tip) / 22, 0, 1)
     cord = (np.hypot(u * 1.3 / 1.05, v - 0.1) * deep < 4.2 * cone) & (cone > 0)
     window.tissue[planes[taken], rows[taken], columns[taken]] = Tissue.ROOT
     window.tissue[planes[cord], rows[cord], columns[cord]] = Tissue.CORD

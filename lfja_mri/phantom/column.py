@@ -23,7 +23,14 @@ SACRAL_DISCS = ("S1-S2", "S2-S3", "S3-S4", "S4-S5", "S5-Co1")
 LARGEST_TILT_DEG = 72.0
 SLIP_PLACES = (0.15, 0.65, 0.2)  # L3-L4, L4-L5, L5-S1
 LEAST_HALF_HEIGHT_MM = 0.7  # of a disc at its back
-LUMBAR_COUNT = {"standard": 5, "l6": 6, "four_lumbar": 4, "sacralised": 5, "t12_without_ribs": 5}
+LUMBAR_COUNT = {
+    "standard": 5,
+    "l6": 6,
+    "four_lumbar": 4,
+    "sacralised": 5,
+    "squared_s1": 5,
+    "t12_without_ribs": 5,
+}
 LEVELS_BY_COUNT = {4: LEVELS_WITHOUT_L5, 5: STANDARD_LEVELS, 6: LEVELS_WITH_L6}
 
 
@@ -35,16 +42,17 @@ class ColumnBuilder:
         seed: int,
         numbers: AnatomyNumbers,
         posture: Posture,
-        lumbar_count: int,
+        variant: str,
         scoliosis_deg: tuple[float, float],
     ) -> None:
         self.seed = seed
+        self.variant = variant
         self.scoliosis_deg = scoliosis_deg
         self.numbers = numbers
         self.posture = posture
         self.rng = stream(seed, "spine")
         self.sacral_rng = stream(seed, "sacrum")
-        self.levels = tuple(level.value for level in LEVELS_BY_COUNT[lumbar_count])
+        self.levels = tuple(level.value for level in LEVELS_BY_COUNT[LUMBAR_COUNT[variant]])
         self.names = (*UPPER_DISCS, *self.levels, *SACRAL_DISCS)
         self.first_lumbar = len(UPPER_DISCS)
         self.first_sacral = self.first_lumbar + len(self.levels)
@@ -65,7 +73,10 @@ class ColumnBuilder:
         change = self.rng.normal(0, canal.depth_sd_mm)
         canal_depth *= 1 + change / canal.depth_mm[2]
         vertebrae = self._vertebrae(discs, canal_depth)
-        draw = JointDraw(self.numbers.joint, self.spread, self.size, arthropathy, self.rng)
+        shares = np.ones(len(discs))
+        if self.variant == "sacralised":
+            shares[self.first_sacral - 1] = self.numbers.transition.sacralised_joint_share
+        draw = JointDraw(self.numbers.joint, self.spread, self.size, shares, arthropathy, self.rng)
         joints = draw_joints(draw, discs, canal_depth, range(1, self.first_sacral))
         points = np.array(
             [
@@ -85,6 +96,8 @@ class ColumnBuilder:
         sacrum = self.numbers.sacrum
         bend = np.clip(self.sacral_rng.normal(1, sacrum.kyphosis_sd_share), 0.3, 1.7)
         steps = np.array(sacrum.tilt_step_deg) * np.array([1.0, *[bend] * (len(SACRAL_DISCS) - 1)])
+        if self.variant == "squared_s1":
+            steps[0] = self.numbers.transition.squared_tilt_step_deg
         steps[0] += np.clip(self.sacral_rng.normal(0, sacrum.wedge_sd_deg), -8, 8)
         tilts[below:] = tilts[below - 1] + np.cumsum(steps)
         pitch = float(self.rng.normal(0, self.numbers.disc.pitch_sd_deg)) + self.posture.pitch_deg
@@ -98,6 +111,9 @@ class ColumnBuilder:
         widths = self.spread(numbers.width_mm, sacrum.lower_width_mm) * self.size
         for sizes in (depths, widths):
             sizes[: self.first_lumbar] *= (0.9, 0.93, 0.97)
+        if self.variant == "squared_s1":
+            depths[below] = self.numbers.transition.squared_depth_share * depths[below - 1]
+            widths[below] = self.numbers.transition.squared_width_share * widths[below - 1]
         wedges = self.spread(numbers.wedge_deg) * np.clip(
             self.rng.normal(1, numbers.wedge_sd_share), 0.5, 1.5
         )
@@ -106,6 +122,10 @@ class ColumnBuilder:
         remnants[below:] = np.array(sacrum.remnant_share) * np.clip(
             self.sacral_rng.normal(1, sacrum.remnant_sd_share, len(SACRAL_DISCS)), 0.4, 1.6
         )
+        if self.variant == "squared_s1":
+            remnants[below] = 1.0
+        elif self.variant == "sacralised":
+            remnants[below - 1] = self.numbers.transition.sacralised_remnant_share
         slips = self._slips_mm()
         frames = self._frames(tilts, heights, depths, slips)
         return tuple(
@@ -146,6 +166,12 @@ class ColumnBuilder:
         heights[below:] = np.array(sacrum.disc_height_mm) * change
         bright = self.sacral_rng.random(len(SACRAL_DISCS)) < sacrum.bright_remnant
         wear[below:] = np.where(bright, 0.3, 0.9)
+        between = self.numbers.transition
+        if self.variant == "squared_s1":
+            heights[below], wear[below] = between.squared_disc_mm * self.size, between.squared_wear
+        elif self.variant == "sacralised":
+            heights[below - 1] *= between.sacralised_disc_share
+            wear[below - 1] = between.sacralised_wear
         return heights, wear
 
     def _slips_mm(self) -> FloatArray:

@@ -20,7 +20,7 @@ from lfja_mri.phantom.tissue import MARROWS, Frame, Lattice, Part, Tissue, Windo
 
 WORLD = Frame(np.zeros(3), np.eye(3))
 VEIN_PIECES = 5
-MODIC_STRENGTH = 0.75
+MODIC_STRENGTH = 0.65
 
 
 def paint_before_joints(

@@ -10,7 +10,8 @@ from lfja_mri.phantom.tissue import Lattice, Part, Tissue, Window
 
 BODY_POWER = 2.6
 FUSED_MM = np.float32(0.35)  # so far fused bodies overlap, which leaves one thin dark line between them
-WORN = 0.55
+WORN = 0.5
+CORE_SHARE = 0.68  # of a disc's outline: its nucleus
 
 
 def superellipse(first: ImageArray, second: ImageArray) -> ImageArray:
@@ -72,8 +73,9 @@ def paint_disc(lattice: Lattice, disc: DiscShape) -> None:
     window.put(inside, Tissue.ANNULUS, Part.DISC)
     worn = disc.degeneration > WORN
     window.put(inside & (radius < 0.86), Tissue.WORN_NUCLEUS)
-    core = _radius(a + np.float32(1.5), b, disc, 0.7 * disc.remnant_share)
-    thick = np.abs(u) < half * np.float32(0.92 - 0.35 * disc.degeneration)
+    core = _radius(a + np.float32(1.5), b, disc, CORE_SHARE * disc.remnant_share)
+    spindle = 1 - np.float32(0.6) * np.minimum(core, 1) ** 2
+    thick = np.abs(u) < half * spindle * np.float32(0.92 - 0.35 * disc.degeneration)
     if worn:
         window.put(inside & ((core > 1) | ~thick), Tissue.ANNULUS)
     else:

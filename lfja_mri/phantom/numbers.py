@@ -59,6 +59,20 @@ class SacrumNumbers(Settings):
     crest_mm: FiveLevels
 
 
+class TransitionNumbers(Settings):
+    """A sacralised L5 and an S1 that stays half lumbar."""
+
+    sacralised_disc_share: float
+    sacralised_remnant_share: float
+    sacralised_wear: float
+    sacralised_joint_share: float
+    squared_disc_mm: float
+    squared_wear: float
+    squared_depth_share: float
+    squared_width_share: float
+    squared_tilt_step_deg: float
+
+
 class CanalNumbers(Settings):
     """The spinal canal and the share of it that the dural sac fills."""
 
@@ -89,6 +103,16 @@ class JointNumbers(Settings):
     capsule_mm: float
 
 
+class WearNumbers(Settings):
+    """Erosions and subchondral cysts of severely worn joints: chances per place, of four a joint; diameters."""
+
+    least_wear: float
+    erosion_chance: float
+    erosion_mm: Range
+    cyst_chance: float
+    cyst_mm: Range
+
+
 class HabitusNumbers(Settings):
     """How stout the person is."""
 
@@ -103,8 +127,10 @@ class AnatomyNumbers(Settings):
     disc: DiscNumbers
     vertebra: VertebraNumbers
     sacrum: SacrumNumbers
+    transition: TransitionNumbers
     canal: CanalNumbers
     joint: JointNumbers
+    wear: WearNumbers
     habitus: HabitusNumbers
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lfja_mri.model import FloatArray, Side
 from lfja_mri.phantom.chance import stream
-from lfja_mri.phantom.column import LUMBAR_COUNT, ColumnBuilder
+from lfja_mri.phantom.column import ColumnBuilder
 from lfja_mri.phantom.numbers import AnatomyNumbers
 from lfja_mri.phantom.skeleton import Posture, Spine
 
@@ -44,7 +44,7 @@ def draw_person(
 ) -> Person:
     """Draw a person; the same seed in another posture is the same person."""
     rng = stream(seed, "habitus")
-    spine = ColumnBuilder(seed, numbers, posture, LUMBAR_COUNT[variant], scoliosis_deg).build(arthropathy)
+    spine = ColumnBuilder(seed, numbers, posture, variant, scoliosis_deg).build(arthropathy)
     return Person(
         seed=seed,
         spine=spine,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -18,11 +18,18 @@ from lfja_mri.phantom.signal import Sequence
 NOISE_SHARE = {Quality.GOOD: 0.012, Quality.FAIR: 0.022, Quality.POOR: 0.04}
 ACQUIRED_MM = {Quality.GOOD: (0.6, 0.8), Quality.FAIR: (0.75, 0.95), Quality.POOR: (0.9, 1.2)}
 GHOST_SHARE = {Quality.GOOD: 0.004, Quality.FAIR: 0.012, Quality.POOR: 0.025}
+SHADING_SHARE: Range = (
+    0.35,
+    1.0,
+)  # the sac of real T2 volumes (VB2, IVD) is nearly as bright at L1-L2 as at L5-S1
 SAGITTAL_PITCH_MM: Range = (3.6, 4.6)
 AXIAL_PITCH_MM: Range = (3.5, 4.4)
 SAGITTAL_FIELD_MM: Range = (250.0, 280.0)
 SAGITTAL_WIDTH_SHARE = 0.75
 AXIAL_FIELD_MM: Range = (165.0, 195.0)
+# After an inversion pulse the pulsing fluid of the upper sac is darker than that in its resting end. On the two real STIR
+# studies (RSNA 100206310; VB1-03) its bright end is 0.54-0.74 of that behind L5-S1 at L1-L2 to L3-L4.
+FLOW_LOSS: Range = (0.12, 0.32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +69,8 @@ class FatSuppression:
 class SeriesPlan:
     """One series: sequence, stacks, sharpness, noise, and how the patient has moved since the reference series.
 
+    `shading_share` is what normalisation leaves of the coil's shading, 1 for all of it.
+    `flow_loss` is the share of the fluid's signal that is lost in the upper sac to its pulsing.
     `shift_lps_mm` is added to a point at rest to find it in this series; `bend_mm_per_mm` tilts that shift along z
     about `centre_lps_mm`, the middle of the graded discs.
     """
@@ -81,6 +90,8 @@ class SeriesPlan:
     fat_shift_axis: int
     ghost_share: float
     ghost_axis: int
+    flow_loss: float = 0.0
+    shading_share: float = 1.0
 
     def moved(self, points_lps_mm: FloatArray) -> FloatArray:
         """Where points at rest lie in this series."""
@@ -97,11 +108,13 @@ def plan_series(
     quality = Quality(str(setup.choice([q.value for q in recipe.quality])))
     field = float(setup.choice(recipe.field_strength_t))
     angled = recipe.axial_plan == "per_disc" or (recipe.axial_plan == "mixed" and setup.random() < 0.5)
+    shading = float(stream(person.seed, f"coil{visit}").uniform(*SHADING_SHARE))
     plans = []
     for number, name in enumerate(recipe.series, start=1):
         if name in names:
             rng = stream(person.seed, f"series{visit}{name}")
-            plans.append(_plan(person, recipe, base, name, number, quality, field, rng, angled=angled))
+            plan = _plan(person, recipe, base, name, number, quality, field, rng, angled=angled)
+            plans.append(replace(plan, shading_share=shading))
     return tuple(plans)
 
 
@@ -153,6 +166,7 @@ def _plan(
         fat_shift_axis=0 if sagittal else 2,
         ghost_share=float(look.uniform(0, GHOST_SHARE[quality])),
         ghost_axis=1 if sagittal else 2,
+        flow_loss=0.0 if sequence.ti_ms is None else float(look.uniform(*FLOW_LOSS)),
     )
 
 

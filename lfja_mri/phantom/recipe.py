@@ -47,10 +47,11 @@ class JointWish(Settings):
 class VariantWeights(Settings):
     """How often the numbering is odd (Konin and Walz 2010: transitional vertebrae in 4-30 % of people)."""
 
-    standard: float = 0.9
+    standard: float = 0.88
     l6: float = 0.03
     four_lumbar: float = 0.02
     sacralised: float = 0.03
+    squared_s1: float = 0.02
     t12_without_ribs: float = 0.02
 
 

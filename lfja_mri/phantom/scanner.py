@@ -11,7 +11,7 @@ from lfja_mri.phantom.chance import stream
 from lfja_mri.phantom.person import Person
 from lfja_mri.phantom.planning import SeriesPlan, StackPlan
 from lfja_mri.phantom.signal import SignalTables
-from lfja_mri.phantom.tissue import Lattice
+from lfja_mri.phantom.tissue import Lattice, Tissue
 
 CSF_VALUE = 900.0
 Profile = tuple[tuple[float, float], ...]
@@ -25,16 +25,28 @@ LEAST_ACQUIRED = 1.2  # pixels; finer scans are averaged to the pixel
 COIL_BEHIND_DISCS_MM = 85.0
 COIL_DEPTH_MM = 95.0
 SATURATED_MM = 150.0
+FLOW_BELOW_MM, FLOW_RISE_MM = (
+    60.0,
+    90.0,
+)  # fluid rests so far below the middle of the graded discs, and pulses above
 
 
 def signal_volume(lattice: Lattice, grain: ImageArray, tables: SignalTables, plan: SeriesPlan) -> ImageArray:
     """Signal at every voxel of a lattice before the scanner blurs it."""
     signal = _water_and_fat(lattice, tables, plan)
     signal *= 1 + grain * tables.texture[lattice.tissue_zyx]
+    if plan.flow_loss:
+        signal *= np.where(lattice.tissue_zyx == Tissue.CSF, _flowing(lattice, plan)[:, None, None], 1)
     soaked = lattice.oedema_zyx > 0
     share = lattice.oedema_zyx[soaked].astype(np.float32) / np.float32(255)
     signal[soaked] = (1 - share) * signal[soaked] + share * np.float32(tables.oedema)
     return np.maximum(signal, 0)
+
+
+def _flowing(lattice: Lattice, plan: SeriesPlan) -> ImageArray:
+    """Share of its signal that the fluid of the sac keeps, by plane of a lattice: all of it in the sac's resting end."""
+    rise = (lattice.axis_mm(2) - np.float32(plan.centre_lps_mm[2] - FLOW_BELOW_MM)) / np.float32(FLOW_RISE_MM)
+    return np.asarray(1 - plan.flow_loss * np.clip(rise, 0, 1), dtype=np.float32)
 
 
 def _water_and_fat(lattice: Lattice, tables: SignalTables, plan: SeriesPlan) -> ImageArray:
@@ -200,6 +212,7 @@ def _shading(stack: StackPlan, plan: SeriesPlan, rng: np.random.Generator) -> Im
     fall = 1.6 / (1 + (depth / COIL_DEPTH_MM) ** 2.2)
     fall *= 0.06 + 0.94 / (1 + np.exp((depth - SATURATED_MM) / 9))
     fall *= np.exp(-(((points[..., 2] - plan.centre_lps_mm[2] + 8.0) / 170.0) ** 4))
+    fall **= plan.shading_share
     fall *= 1 + rng.uniform(-0.08, 0.08) * np.sin(points[..., 0] / 60 + rng.uniform(0, 6))
     down, along = _spread_matrix(rows, step), _spread_matrix(columns, step)
     return np.asarray(down @ fall @ along.T, dtype=np.float32)

@@ -211,10 +211,12 @@ def _variant(seed: int, recipe: Recipe) -> str:
 
 
 def _flagged(joint: JointTruth, plans: Sequence[SeriesPlan], variant: str) -> JointTruth:
-    """Add what a reader of the truth should know of a joint: odd numbering, a cyst, series whose fat stayed bright."""
+    """Add what a reader of the truth should know of a joint: odd numbering, a cyst, erosions, series whose fat stayed bright."""
     flags = [] if variant == "standard" else [f"variant_{variant}"]
     if joint.cyst_volume_mm3 > 0:
         flags.append("synovial_cyst")
+    if joint.erosion_volume_mm3 > 0:
+        flags.append("erosions")
     for plan in plans:
         left = float(plan.fat_suppression.left_at(joint.centre_lps_mm))
         if plan.sequence.fat_suppressed and left > FAT_LEFT_IN_DOUBT:

@@ -38,6 +38,8 @@ class Tissue(IntEnum):
     GAS = 22
     FATTY_MUSCLE = 23
     WORN_NUCLEUS = 24
+    EROSION = 25
+    BONE_CYST = 26
 
 
 class Part(IntEnum):

@@ -58,6 +58,7 @@ class JointTruth:
     along_lps: FloatArray
     cranial_lps: FloatArray
     joint_line_lps_mm: FloatArray
+    erosion_volume_mm3: float = 0.0
     flags: tuple[str, ...] = ()
 
 
@@ -122,6 +123,7 @@ def judge_joint(
         normal_lps=joint.frame.axes[1],
         cranial_lps=joint.frame.axes[2],
         joint_line_lps_mm=np.array([joint_point(joint, float(s), 0.0, 0.0) for s in line]),
+        erosion_volume_mm3=_erosion_mm3(around, joint),
     )
 
 
@@ -163,6 +165,13 @@ def _cyst(around: _Surroundings, joint: JointShape) -> BoolArray:
     """Voxels of a cyst at this joint's own height; a neighbour's cyst lies above or below."""
     beside = np.abs(around.local[2]) < 0.5 * joint.height_mm
     return np.asarray((around.window.tissue == Tissue.CYST) & beside & (around.distance < CYST_REACH_MM))
+
+
+def _erosion_mm3(around: _Surroundings, joint: JointShape) -> float:
+    """Erosions and subchondral cysts at this joint's own height."""
+    beside = np.abs(around.local[2]) < 0.5 * joint.height_mm
+    holes = is_one_of(around.window.tissue, (Tissue.EROSION, Tissue.BONE_CYST))
+    return float((holes & beside & (around.distance < CYST_REACH_MM)).sum()) * around.voxel_mm3
 
 
 def _fluid_width_mm(lattice: Lattice, joint: JointShape) -> float:
