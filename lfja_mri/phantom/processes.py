@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,11 @@ from lfja_mri.phantom.shapes import capsule, rounded_box
 from lfja_mri.phantom.skeleton import JointShape, VertebraShape
 from lfja_mri.phantom.tissue import Frame, Local, Part
 from lfja_mri.phantom.union import BoneUnion
+
+THORACIC_PROCESS_SHARE = 0.4  # of a lumbar one's length: the process of T11 and T12 is a knob behind the rib
+# Behind the body, to the side, above its middle.
+RIB_COURSE_MM = ((1.0, 17.0, 9.0), (9.0, 29.0, 1.0), (22.0, 54.0, -20.0))
+RIB_RADIUS_MM, RIB_HALF_HEIGHT_MM = 4.2, 2.4  # oval of 8 by 13 mm across
 
 
 def pedicle_ends(vertebra: VertebraShape, side: Side) -> tuple[FloatArray, FloatArray]:
@@ -43,7 +49,7 @@ def add_pedicle(bone: BoneUnion, vertebra: VertebraShape, side: Side) -> None:
 
 
 def add_transverse(bone: BoneUnion, vertebra: VertebraShape, side: Side, variant: str) -> None:
-    """Add a transverse process, a rib above the lumbar spine, or the wing of the sacrum."""
+    """Add a transverse process, with a rib in front of it above the lumbar spine, or the wing of the sacrum."""
     sign = side.lateral_sign
     _, root = pedicle_ends(vertebra, side)
     if vertebra.sacral:
@@ -55,8 +61,32 @@ def add_transverse(bone: BoneUnion, vertebra: VertebraShape, side: Side, variant
     if variant == "sacralised" and vertebra.name == "L5":
         tip, radii = tip + np.array([0.0, sign * 4.0, -12.0]), (8.0, 10.5)
     if vertebra.name.startswith("T") and (vertebra.name != "T12" or variant != "t12_without_ribs"):
-        tip = np.array([root[0] - 14.0, sign * 52.0, root[2] - 22.0])
+        tip = start + THORACIC_PROCESS_SHARE * (tip - start)
+        _add_rib(bone, vertebra, sign)
     _add_rod(bone, vertebra.frame, start, tip, radii, Part.TRANSVERSE_PROCESS)
+
+
+def _add_rib(bone: BoneUnion, vertebra: VertebraShape, sign: int) -> None:
+    """Add a rib: head beside the back of the body, neck outwards, backwards and down, taller than thick.
+
+    The course is what the mean of twelve real sagittal volumes shows beside T11 and T12 (middle of the neck 20 mm behind
+    the body's and 8 mm above it, 20 mm from the midline; 26 mm behind and level with it at 30 mm).
+    """
+    back = -vertebra.half_depth_mm
+    course = np.array(
+        [[back - offset, sign * lateral, rise] for offset, lateral, rise in RIB_COURSE_MM], dtype=np.float64
+    )
+    for near, far in itertools.pairwise(course):
+        for half in (-RIB_HALF_HEIGHT_MM, RIB_HALF_HEIGHT_MM):
+            lift = np.array([0.0, 0.0, half])
+            _add_rod(
+                bone,
+                vertebra.frame,
+                near + lift,
+                far + lift,
+                (RIB_RADIUS_MM, RIB_RADIUS_MM),
+                Part.TRANSVERSE_PROCESS,
+            )
 
 
 def _add_wing(bone: BoneUnion, vertebra: VertebraShape, sign: int) -> None:
