@@ -12,6 +12,7 @@ from lfja_mri.app.display import messages, plain_table
 from lfja_mri.app.options import AsJson, Graded
 from lfja_mri.app.root import app
 from lfja_mri.errors import CheckError
+from lfja_mri.words import counted
 
 
 @app.command()
@@ -45,9 +46,12 @@ def regrade(
         messages.print(
             f"{one.study_key} {one.level} {one.side} {one.column}: {one.archived or '-'} -> {one.regraded or '-'}"
         )
-    messages.print(f"{regraded.studies} studies, {regraded.joints} joints, {len(changed)} cells differ")
+    messages.print(
+        f"{counted(regraded.studies, 'study', 'studies')}, {counted(regraded.joints, 'joint')}; "
+        f"{counted(len(changed), 'cell differs', 'cells differ')}"
+    )
     if check and changed:
-        raise CheckError(f"{len(changed)} archived cells are not what these rules give")
+        raise CheckError(f"{counted(len(changed), 'archived cell')} not as these rules give")
 
 
 @app.command()
@@ -59,7 +63,7 @@ def verify(folder: Graded) -> None:
     for place in wrong:
         typer.echo(place)
     if wrong:
-        raise CheckError(f"{len(wrong)} files are not what run.json says")
+        raise CheckError(f"{counted(len(wrong), 'file')} not as run.json says")
     messages.print("every file is what run.json says")
 
 
@@ -97,4 +101,4 @@ def report(folder: Graded) -> None:
     from lfja_mri.batch.archive_pages import write_pages
 
     pages = write_pages(folder)
-    messages.print(f"{len(pages)} pages written; the first lies in {pages[0]}")
+    messages.print(f"{counted(len(pages), 'page')} written; the first lies in {pages[0]}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
+
+from lfja_mri.words import counted
 
 GRADE_STYLES = {"0": "green", "1": "cyan", "2": "yellow", "3": "dark_orange", "4": "red"}
 CHANGE_STYLES = {"improved": "green", "unchanged": "default", "worsened": "red"}
@@ -25,6 +28,15 @@ def grades_table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
         right, left = sides.get("right"), sides.get("left")
         table.add_row(level, _grade(right), _measured(right), _grade(left), _measured(left))
     return table
+
+
+def run_summary(rows: Sequence[Mapping[str, str]], finished: int, failed: int) -> str:
+    """Tell how many studies went through, how many of their joints have a grade, and why the others have none."""
+    reasons = Counter(row["reason"] for row in rows if row["status"] != "graded")
+    words = f"{counted(finished, 'study', 'studies')} finished, {failed} failed; "
+    words += f"{len(rows) - reasons.total()} of {counted(len(rows), 'joint')} graded"
+    told = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
+    return f"{words} (not graded: {told})" if told else words
 
 
 def changes_table(rows: Sequence[Mapping[str, str]]) -> Table:

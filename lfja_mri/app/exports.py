@@ -11,6 +11,7 @@ from lfja_mri.app.display import messages
 from lfja_mri.app.options import Config, Inputs, Out, OutFile, Rules, Salt, secret
 from lfja_mri.app.root import app
 from lfja_mri.errors import UsageError
+from lfja_mri.words import counted
 
 
 @app.command()
@@ -39,7 +40,7 @@ def export(
     if bids:
         done["BIDS"] = export_bids(inputs, out, road, secret(salt_file))
     for words, exported in done.items():
-        messages.print(f"{exported.written} studies written as {words} into {out}")
+        messages.print(f"{counted(exported.written, 'study', 'studies')} written as {words} into {out}")
         for study_key, why in exported.refused:
             messages.print(f"[yellow]study {study_key} not written as {words}:[/] {why}")
     raise typer.Exit(max(int(exported.exit_code) for exported in done.values()))

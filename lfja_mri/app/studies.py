@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lfja_mri.app.display import grades_table, messages
+from lfja_mri.app.display import grades_table, messages, run_summary
 from lfja_mri.app.options import (
     AsJson,
     Config,
@@ -39,6 +39,7 @@ from lfja_mri.app.options import (
 from lfja_mri.app.plain import show
 from lfja_mri.app.root import app
 from lfja_mri.names import Level, MaskScheme, Side
+from lfja_mri.words import counted
 
 MOST_TABLES = 8  # more than a screen or two is read in grades.csv
 
@@ -94,7 +95,9 @@ def grade(
     if not quiet:
         for study_key, rows in list(done.rows_by_study().items())[:MOST_TABLES]:
             messages.print(grades_table(rows, f"study {study_key}"))
-        messages.print(f"{len(done.finished)} graded, {len(done.failures)} failed; the files lie in {out}")
+        messages.print(
+            f"{run_summary(done.rows, len(done.finished), len(done.failures))}; the files lie in {out}"
+        )
     for failure in done.failures:
         messages.print(
             f"[yellow]study {failure.study_key} failed:[/] {failure.reason.value}: {failure.detail}"
@@ -124,7 +127,7 @@ def ingest(inputs: Inputs, out: Out, config: Config = None, *, quiet: Quiet = Fa
     index = export(find_studies(inputs, settings), out, settings)
     if not quiet:
         messages.print(
-            f"{len(index['studies'])} studies; what was written and what was left out: {out}/index.json"
+            f"{counted(len(index['studies']), 'study', 'studies')}; what was written and what was left out: {out}/index.json"
         )
 
 

@@ -11,6 +11,7 @@ import typer
 from lfja_mri.app.display import messages
 from lfja_mri.app.options import AsJson, Jobs, Out
 from lfja_mri.app.root import app
+from lfja_mri.words import counted
 
 
 @app.command()
@@ -58,4 +59,4 @@ def phantom(
     source = Path(recipe) if recipe.endswith(".toml") else recipe
     processes = RunOptions(jobs=jobs).processes
     studies = generate_cohort(out, load_recipe(source), seed, count, processes, pairs=pairs)
-    messages.print(f"{len(studies)} studies written; their truth lies in {out}/truth.csv")
+    messages.print(f"{counted(len(studies), 'study', 'studies')} written; the truth lies in {out}/truth.csv")

@@ -33,6 +33,7 @@ from lfja_mri.progress import ReportProgress, silent
 from lfja_mri.report.marks import JointKey, ReaderMark, read_marks, with_marks
 from lfja_mri.results import GRADES_COLUMNS, Visit, grade_rows
 from lfja_mri.tables import Cell, read_csv, to_csv, write_text
+from lfja_mri.words import counted
 
 
 @dataclass(frozen=True)
@@ -295,7 +296,7 @@ def _failed_rows(task: Task, failure: StudyFailure, road: Road) -> list[dict[str
 def _nothing_found(rejections: Sequence[Rejection]) -> str:
     reasons = sorted({rejection.reason.value for rejection in rejections})
     found = (
-        f"found {len(rejections)} files or series that cannot be used ({', '.join(reasons)})"
+        f"found {counted(len(rejections), 'file or series', 'files or series')} that cannot be used ({', '.join(reasons)})"
         if reasons
         else "found no file"
     )

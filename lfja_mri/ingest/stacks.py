@@ -20,6 +20,7 @@ from lfja_mri.ingest.headers import PlaneHeader
 from lfja_mri.ingest.runs import Run, StackError, even_affine, run_of
 from lfja_mri.ingest.splitting import split_group
 from lfja_mri.model import FloatArray, Plane, Rejection
+from lfja_mri.words import counted
 
 DERIVED_KINDS = frozenset(
     {
@@ -155,7 +156,7 @@ def _without_derived(planes: Sequence[PlaneHeader], series: str) -> tuple[list[P
     if not derived:
         return kept, []
     numbers = _ranges([plane.source.number for plane in derived])
-    detail = f"{len(derived)} images computed from others"
+    detail = f"{counted(len(derived), 'image')} computed from others"
     return kept, [Rejection(f"series {series}, {numbers}", Reason.DERIVED_IMAGE, detail)]
 
 
@@ -215,7 +216,7 @@ def _without_localiser(
         Rejection(
             f"series {series}, {_ranges([plane.source.number for plane in stack.planes])}",
             Reason.LOCALISER,
-            f"{len(stack.planes)} planes of a series that only shows where things are",
+            f"{counted(len(stack.planes), 'plane')} of a series that only shows where things are",
         )
         for stack in refused
     ]

@@ -1,0 +1,53 @@
+"""Numbers in messages agree with their nouns, and the last line of a run claims no grade that is not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from lfja_mri.app.display import run_summary
+from lfja_mri.errors import InputError
+from lfja_mri.ingest import find_studies
+from lfja_mri.pipeline import prepare
+from lfja_mri.words import counted
+
+GRADED = {"status": "graded", "reason": ""}
+REFUSED = {"status": "not_graded", "reason": "no_fat_suppressed_series"}
+SHORT = {"status": "not_graded", "reason": "insufficient_coverage"}
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(0, "0 studies"), (1, "1 study"), (2, "2 studies"), (1000, "1000 studies")]
+)
+def test_one_is_singular(number, words):
+    assert counted(number, "study", "studies") == words
+
+
+def test_the_plain_plural_has_an_s():
+    assert (counted(1, "page"), counted(3, "page")) == ("1 page", "3 pages")
+
+
+def test_a_study_without_fat_suppression_is_finished_and_not_graded():
+    assert run_summary([REFUSED] * 10, 1, 0) == (
+        "1 study finished, 0 failed; 0 of 10 joints graded (not graded: 10 no_fat_suppressed_series)"
+    )
+
+
+def test_every_reason_is_counted():
+    told = run_summary([GRADED] * 7 + [SHORT] + [REFUSED] * 2, 2, 1)
+    assert told == (
+        "2 studies finished, 1 failed; 7 of 10 joints graded "
+        "(not graded: 1 insufficient_coverage, 2 no_fat_suppressed_series)"
+    )
+
+
+def test_a_whole_success_says_no_more_than_that():
+    assert run_summary([GRADED] * 10, 1, 0) == "1 study finished, 0 failed; 10 of 10 joints graded"
+
+
+def test_one_useless_file_is_one_file(tmp_path):
+    from lfja_mri.batch.run import RunOptions, grade_inputs
+
+    (tmp_path / "notes.txt").write_text("no image", encoding="utf-8")
+    with pytest.raises(InputError, match="found 1 file or series that cannot be used"):
+        grade_inputs([tmp_path], tmp_path / "out", prepare(), RunOptions())
+    assert not find_studies([tmp_path], prepare().settings.ingest).studies
