@@ -83,10 +83,10 @@ def effusion_volume_mm3(ratio: ZoneSignal, settings: MeasureSettings) -> float:
     inside = ratio.signal_zyx[ratio.of(Zone.JOINT_SPACE, Zone.CAPSULE)]
     background = settings.fluid_background_csf_ratio
     share = np.clip((inside - background) / (1.0 - background), 0.0, 1.0)
-    return float(share[share > 0.5].sum() * ratio.voxel_mm3)
+    return float(share[share > 0.5].sum(dtype=np.float64) * ratio.voxel_mm3)
 
 
 def joint_signal_ratio(ratio: ZoneSignal) -> float:
     """Return the mean signal of the joint space as a ratio to CSF; higher is worse; 0 where it was not imaged."""
     inside = ratio.signal_zyx[ratio.of(Zone.JOINT_SPACE)]
-    return float(inside.mean()) if len(inside) else 0.0
+    return float(inside.mean(dtype=np.float64)) if len(inside) else 0.0

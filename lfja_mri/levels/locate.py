@@ -6,7 +6,7 @@ import numpy as np
 
 from lfja_mri.config import LevelsSettings
 from lfja_mri.errors import GeometryError, LevelsError, Reason
-from lfja_mri.geometry import apply
+from lfja_mri.geometry import apply, perpendicular, unit
 from lfja_mri.levels.candidates import Candidate
 from lfja_mri.levels.consensus import Decision, decide, read_chain
 from lfja_mri.levels.frames import (
@@ -19,6 +19,7 @@ from lfja_mri.levels.frames import (
 from lfja_mri.levels.network import Segmentation, inside, read_bone, read_share, segment
 from lfja_mri.levels.sequence import Chain, find_chain
 from lfja_mri.model import (
+    Axes,
     Disc,
     FloatArray,
     Image,
@@ -29,6 +30,9 @@ from lfja_mri.model import (
     StudyImages,
     TissueLabels,
 )
+
+PLACE_DECIMALS = 3  # of mm: a thousandth is finer than any image tells, and coarser than the noise of single precision
+AXIS_DECIMALS = 5
 
 TISSUE_OF_CLASS = {
     "background": SpineTissue.BACKGROUND,
@@ -100,7 +104,8 @@ def level_map(decision: Decision, tissues: tuple[TissueLabels, ...], settings: L
         for k, level in enumerate(naming.levels)
         if level is not None
     )
-    return LevelMap(discs, chain.canal.points_lps_mm, naming.basis, naming.flags, tissues)
+    line = np.round(chain.canal.points_lps_mm, PLACE_DECIMALS)
+    return LevelMap(discs, line, naming.basis, naming.flags, tissues)
 
 
 def make_disc(candidate: Candidate, frame: DiscFrame, level: Level, certainty: float) -> Disc:
@@ -108,14 +113,21 @@ def make_disc(candidate: Candidate, frame: DiscFrame, level: Level, certainty: f
     seen = 0.3 if candidate.interpolated else min(1.0, 0.4 + 0.7 * candidate.score)
     return Disc(
         level,
-        frame.centre_lps_mm,
-        frame.axes,
-        frame.depth_mm,
-        frame.width_mm,
-        frame.height_mm,
+        np.round(frame.centre_lps_mm, PLACE_DECIMALS),
+        settled(frame.axes),
+        round(frame.depth_mm, PLACE_DECIMALS),
+        round(frame.width_mm, PLACE_DECIMALS),
+        round(frame.height_mm, PLACE_DECIMALS),
         round(seen * certainty, 4),
         ("interpolated",) if candidate.interpolated else (),
     )
+
+
+def settled(axes: Axes) -> Axes:
+    """Return the same axes without the last digits, in which builds of the numerical libraries differ."""
+    cranial = unit(np.round(axes.cranial, AXIS_DECIMALS))
+    anterior = perpendicular(np.round(axes.anterior, AXIS_DECIMALS), cranial)
+    return Axes(cranial, anterior, np.cross(cranial, anterior))
 
 
 def frames_of(chain: Chain, settings: LevelsSettings) -> tuple[DiscFrame, ...]:
