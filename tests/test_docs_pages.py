@@ -18,6 +18,7 @@ from lfja_mri.results import GRADES_COLUMNS
 from lfja_mri.tables import to_csv, write_text
 
 DOCS = ROOT / "docs"
+RELEASE = re.compile(r"^## (\d+\.\d+\.\d+) \((\d{4}-\d\d-\d\d)\)$", re.MULTILINE)
 
 
 def text_of(name: str) -> str:
@@ -53,6 +54,23 @@ def test_the_citation_file_and_the_citing_page_name_the_same_version_and_sources
     assert f"version {__version__}" in page
     for doi in re.findall(r"doi: (\S+)", citation):
         assert doi in page
+
+
+def test_the_newest_release_notes_are_of_this_version_and_of_the_day_that_is_cited():
+    from lfja_mri import __version__
+
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    day = re.search(r"^date-released: (\d{4}-\d\d-\d\d)$", citation, re.MULTILINE)
+    notes = RELEASE.findall((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
+    assert day is not None
+    assert notes[0] == (__version__, day[1])
+    assert sorted(notes, key=lambda note: note[1], reverse=True) == notes, "newest first"
+
+
+def test_no_release_notes_are_left_undated():
+    headings = re.findall(r"^## .*$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings
+    assert all(RELEASE.fullmatch(heading) for heading in headings)
 
 
 def test_every_page_is_in_the_navigation():
