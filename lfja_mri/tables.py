@@ -56,11 +56,14 @@ def read_csv(path: Path, required: Sequence[str] = ()) -> list[dict[str, str]]:
             reader = csv.DictReader(handle)
             rows = [{key: value or "" for key, value in row.items() if key} for row in reader]
             header = reader.fieldnames or ()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise InputError(f"cannot read the table {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot read the table {path.name}: {error}") from error
     absent = [column for column in required if column not in header]
     if absent:
-        raise InputError(f"{path.name} lacks the columns {', '.join(absent)}; found {', '.join(header)}")
+        named = f"{'column' if len(absent) == 1 else 'columns'} {', '.join(absent)}"
+        raise InputError(f"{path.name} lacks the {named}; found {', '.join(header)}")
     return rows
 
 

@@ -40,7 +40,7 @@ def test_any_text_survives_a_round_trip(tmp_path_factory, cells):
 
 def test_a_missing_column_is_named_with_what_was_found(tmp_path):
     (tmp_path / "t.csv").write_text("study,level\n1,L4-L5\n")
-    with pytest.raises(InputError, match="lacks the columns grade; found study, level"):
+    with pytest.raises(InputError, match="lacks the column grade; found study, level"):
         read_csv(tmp_path / "t.csv", ["grade"])
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from lfja_mri.app.display import run_summary
-from lfja_mri.errors import InputError
+from lfja_mri.batch.regrade import 
+from lfja_mri.errors import ConfigurationError, InputError
 from lfja_mri.ingest import find_studies
+from lfja_mri.phantom import load_recipe
 from lfja_mri.pipeline import prepare
+from lfja_mri.tables import read_csv
 from lfja_mri.words import counted
 
 GRADED = {"status": "graded", "reason": ""}
@@ -51,3 +54,20 @@ def test_one_useless_file_is_one_file(tmp_path):
     with pytest.raises(InputError, match="found 1 file or series that cannot be used"):
         grade_inputs([tmp_path], tmp_path / "out", prepare(), RunOptions())
     assert not find_studies([tmp_path], prepare().settings.ingest).studies
+
+
+def test_a_table_that_is_not_there_is_told_in_words_alone(tmp_path):
+    with pytest.raises(InputError, match=r"cannot read the table .*trial\.csv: No such file or directory$"):
+        read_csv(tmp_path / "trial.csv")
+
+
+def test_a_misspelt_recipe_lists_what_there_is():
+    with pytest.raises(ConfigurationError, match="no packaged recipe 'rutine'; known: .*routine_clinical"):
+        load_recipe("rutine")
+
+
+def test_a_folder_that_is_not_there_is_not_called_an_empty_one(tmp_path):
+    with pytest.raises(InputError, match="nowhere is no folder"):
+        (tmp_path / "nowhere")
+    with pytest.raises(InputError, match="holds no graded studies"):
+        (tmp_path)

@@ -44,7 +44,9 @@ def archived_grades(archive: Path) -> list[dict[str, str]]:
         The folder holds no `grades.csv`.
     """
     if not (archive / "grades.csv").is_file():
-        raise InputError(f"{archive} holds no grades.csv; needed a folder that `grade` or `cohort` wrote")
+        raise InputError(
+            f"{archive} {'holds no grades.csv' if archive.is_dir() else 'is no folder'}; needed a folder that `grade` or `cohort` wrote"
+        )
     return read_csv(archive / "grades.csv", GRADES_COLUMNS)
 
 

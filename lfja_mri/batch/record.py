@@ -51,7 +51,9 @@ def not_as_recorded(archive: Path) -> tuple[str, ...]:
         The folder is no archive.
     """
     if not _folders(archive):
-        raise InputError(f"{archive} holds no graded studies; needed a folder that `lfja-mri grade` wrote")
+        raise InputError(
+            f"{archive} {'holds no graded studies' if archive.is_dir() else 'is no folder'}; needed a folder that `lfja-mri grade` wrote"
+        )
     wrong = [
         f"{STUDIES}/{folder}/{name}"
         for folder in _folders(archive)

@@ -94,7 +94,9 @@ def study_folders(archive: Path) -> list[Path]:
     found = (path for path in (archive / STUDIES).glob("*") if not path.name.startswith("."))
     folders = sorted(path for path in found if (path / "measurements.json").is_file())
     if not folders:
-        raise InputError(f"{archive} holds no graded studies; needed a folder that `lfja-mri grade` wrote")
+        raise InputError(
+            f"{archive} {'holds no graded studies' if archive.is_dir() else 'is no folder'}; needed a folder that `lfja-mri grade` wrote"
+        )
     return folders
 
 

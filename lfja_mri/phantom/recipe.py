@@ -91,6 +91,9 @@ def load_recipe(source: Path | str) -> Recipe:
     """
     path = Path(source)
     if isinstance(source, str) and path.suffix != ".toml":
+        if source not in packaged_recipes():
+            known = ", ".join(packaged_recipes())
+            raise ConfigurationError(f"no packaged recipe {source!r}; known: {known}; or give a .toml file")
         path = config_folder() / "phantom" / f"{source}.toml"
     recipe = parse(Recipe, read_toml(path), where=path.name)
     unknown = [name for name in recipe.series if name not in base_numbers().sequences]
