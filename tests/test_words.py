@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lfja_mri.app.display import run_summary
-from lfja_mri.batch.regrade import 
+from lfja_mri.batch.regrade import study_folders
 from lfja_mri.errors import ConfigurationError, InputError
 from lfja_mri.ingest import find_studies
 from lfja_mri.phantom import load_recipe
@@ -62,12 +62,21 @@ def test_a_table_that_is_not_there_is_told_in_words_alone(tmp_path):
 
 
 def test_a_misspelt_recipe_lists_what_there_is():
-    with pytest.raises(ConfigurationError, match="no packaged recipe 'rutine'; known: .*routine_clinical"):
+    with pytest.raises(ConfigurationError, match=r"no packaged recipe 'rutine'; known: .*routine_clinical"):
         load_recipe("rutine")
 
 
 def test_a_folder_that_is_not_there_is_not_called_an_empty_one(tmp_path):
     with pytest.raises(InputError, match="nowhere is no folder"):
-        (tmp_path / "nowhere")
+        study_folders(tmp_path / "nowhere")
     with pytest.raises(InputError, match="holds no graded studies"):
-        (tmp_path)
+        study_folders(tmp_path)
+
+
+def test_marks_that_are_not_there_are_missed_before_the_work(tmp_path):
+    from lfja_mri.batch.run import RunOptions, run_studies
+
+    options = RunOptions(overrides=tmp_path / "marks.csv")
+    with pytest.raises(InputError, match=r"marks\.csv"):
+        run_studies([], {}, tmp_path / "out", prepare(), options)
+    assert not (tmp_path / "out").exists()

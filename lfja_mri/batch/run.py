@@ -153,6 +153,7 @@ def run_studies(
     OutputError
         A result cannot be written: the run ends at once, what is finished stays.
     """
+    marks = {} if options.overrides is None else read_marks(options.overrides)
     clear_leftovers(out / STUDIES)
     for rejection in rejections:
         tell("left_out", where=rejection.where, reason=rejection.reason.value, detail=rejection.detail)
@@ -168,7 +169,6 @@ def run_studies(
     )
     done = tuple(key for key, outcome in sorted(outcomes.items()) if isinstance(outcome, Done))
     skipped = tuple(k for k in done if isinstance(one := outcomes[k], Done) and not one.fresh)
-    marks = {} if options.overrides is None else read_marks(options.overrides)
     rows = gather(out, tasks, failures, road, marks)
     when = visit_rows(studies, visits, options.baseline, keep_dates=options.keep_dates)
     write_text(out / "visits.csv", to_csv(VISITS_COLUMNS, when))
@@ -221,7 +221,7 @@ def _work(
 def _told(outcome: Done | Failure) -> tuple[str, dict[str, str]]:
     if isinstance(outcome, Failure):
         return "failed", {"reason": outcome.reason.value, "detail": outcome.detail}
-    return ("graded" if outcome.fresh else "finished before"), {}
+    return ("finished" if outcome.fresh else "finished before"), {}
 
 
 def hand_out(
