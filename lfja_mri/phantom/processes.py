@@ -17,6 +17,8 @@ from lfja_mri.phantom.union import BoneUnion
 THORACIC_PROCESS_SHARE = 0.4  # of a lumbar one's length: the process of T11 and T12 is a knob behind the rib
 # Behind the body, to the side, above its middle.
 RIB_COURSE_MM = ((1.0, 17.0, 9.0), (9.0, 29.0, 1.0), (22.0, 54.0, -20.0))
+FIRST_PROCESS_BEHIND_MM = 20.0  # behind the back of the body
+FIRST_PROCESS_RADIUS_MM, FIRST_PROCESS_HALF_HEIGHT_MM = 2.3, 2.2
 RIB_RADIUS_MM, RIB_HALF_HEIGHT_MM = 4.2, 2.4  # oval of 8 by 13 mm across
 
 
@@ -63,7 +65,23 @@ def add_transverse(bone: BoneUnion, vertebra: VertebraShape, side: Side, variant
     if vertebra.name.startswith("T") and (vertebra.name != "T12" or variant != "t12_without_ribs"):
         tip = start + THORACIC_PROCESS_SHARE * (tip - start)
         _add_rib(bone, vertebra, sign)
+    elif vertebra.name in {"T12", "L1"}:
+        _add_first_process(bone, vertebra, start, sign)
+        return
     _add_rod(bone, vertebra.frame, start, tip, radii, Part.TRANSVERSE_PROCESS)
+
+
+def _add_first_process(bone: BoneUnion, vertebra: VertebraShape, start: FloatArray, sign: int) -> None:
+    """Add the process of L1 (or of T12 without ribs): flat, and further back than those below it.
+
+    In one CT (VerSe 004) it lies 35 to 41 mm behind the body's middle where it stands free, 4 to 5 mm thick and 9 mm high.
+    """
+    behind = -vertebra.half_depth_mm - FIRST_PROCESS_BEHIND_MM
+    knee = np.array([behind, sign * 24.0, start[2] - 3.0])
+    tip = np.array([behind - 2.5, sign * vertebra.transverse_reach_mm, start[2] - 3.0])
+    _add_flat(
+        bone, vertebra, np.array([start, knee, tip]), FIRST_PROCESS_RADIUS_MM, FIRST_PROCESS_HALF_HEIGHT_MM
+    )
 
 
 def _add_rib(bone: BoneUnion, vertebra: VertebraShape, sign: int) -> None:
@@ -76,16 +94,17 @@ def _add_rib(bone: BoneUnion, vertebra: VertebraShape, sign: int) -> None:
     course = np.array(
         [[back - offset, sign * lateral, rise] for offset, lateral, rise in RIB_COURSE_MM], dtype=np.float64
     )
+    _add_flat(bone, vertebra, course, RIB_RADIUS_MM, RIB_HALF_HEIGHT_MM)
+
+
+def _add_flat(
+    bone: BoneUnion, vertebra: VertebraShape, course: FloatArray, radius_mm: float, half_height_mm: float
+) -> None:
+    """Add a bone along a course (points, 3) in the vertebra's frame, taller than thick."""
     for near, far in itertools.pairwise(course):
-        for half in (-RIB_HALF_HEIGHT_MM, RIB_HALF_HEIGHT_MM):
-            lift = np.array([0.0, 0.0, half])
+        for lift in (np.array([0.0, 0.0, half]) for half in (-half_height_mm, half_height_mm)):
             _add_rod(
-                bone,
-                vertebra.frame,
-                near + lift,
-                far + lift,
-                (RIB_RADIUS_MM, RIB_RADIUS_MM),
-                Part.TRANSVERSE_PROCESS,
+                bone, vertebra.frame, near + lift, far + lift, (radius_mm, radius_mm), Part.TRANSVERSE_PROCESS
             )
 
 
