@@ -1,0 +1,53 @@
+"""Neighbouring discs look alike; what tells them apart is what a fit leaves unexplained."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lfja_mri.change import matching
+from lfja_mri.config import load_change_settings
+from lfja_mri.model import STANDARD_LEVELS, Axes, Disc, Level
+
+SETTINGS = load_change_settings().registration
+AXES = Axes(np.array([0.0, 0.0, 1.0]), np.array([0.0, -1.0, 0.0]), np.array([1.0, 0.0, 0.0]))
+DISCS = [Disc(level, np.zeros(3), AXES, 35.0, 45.0, 10.0, 1.0) for level in STANDARD_LEVELS]
+
+
+def slips(monkeypatch, named, neighbours):
+    """Levels told to have slipped where every disc fits as `named` says, and its neighbour above and below as told."""
+
+    def register(first, second, *_images, **_how):
+        step = STANDARD_LEVELS.index(second.level) - STANDARD_LEVELS.index(first.level)
+        fit = named[first.level] if step == 0 else neighbours[step]
+        return None if fit is None else SimpleNamespace(together=SimpleNamespace(correlation=fit))
+
+    monkeypatch.setattr(matching, "register_level", register)
+    return matching.numbering_slips(DISCS, DISCS, lambda level: level, lambda level: level, SETTINGS)
+
+
+def every(fit):
+    return dict.fromkeys(STANDARD_LEVELS, fit)
+
+
+def test_a_spine_of_like_discs_slips_by_little_correlation_and_is_caught(monkeypatch):
+    assert slips(monkeypatch, every(0.95), {-1: 0.9, 1: 0.98}) == frozenset(STANDARD_LEVELS)
+    assert slips(monkeypatch, every(0.95), {-1: 0.98, 1: 0.9}) == frozenset(STANDARD_LEVELS)
+
+
+@pytest.mark.parametrize("fit", [0.5, 0.9, 0.98, 1.0])
+def test_neighbours_that_fit_no_better_are_no_slip(monkeypatch, fit):
+    assert slips(monkeypatch, every(fit), {-1: fit, 1: fit - 0.02}) == frozenset()
+    assert slips(monkeypatch, every(fit), {-1: None, 1: None}) == frozenset()
+
+
+def test_one_disc_alone_has_to_show_it_more(monkeypatch):
+    one_off = every(0.95) | {Level.L3_L4: 0.86}
+    assert slips(monkeypatch, one_off, {-1: 0.85, 1: 0.87}) == frozenset()
+    assert slips(monkeypatch, one_off, {-1: 0.85, 1: 0.92}) == frozenset({Level.L3_L4})
+
+
+def test_a_disc_that_fits_nowhere_but_beside_it_has_slipped(monkeypatch):
+    assert slips(monkeypatch, every(0.9) | {Level.L1_L2: -1.0}, {-1: 0.8, 1: 0.8}) == frozenset({Level.L1_L2})
