@@ -9,8 +9,8 @@ from change_settings import fixed_settings
 from lfja_mri.change.cohort import SUMMARY_COLUMNS, PairedRows, cohort_changes, summary_rows
 from lfja_mri.change.comparison import Evidence
 from lfja_mri.change.manifest import months_of, read_manifest, visit_order
-from lfja_mri.change.plots import changes_plot, grades_plot
-from lfja_mri.change.types import Direction, Registration, Status
+from lfja_mri.change.plots import MEASURE_TITLES, changes_plot, grades_plot
+from lfja_mri.change.types import MEASURES, Direction, Registration, Status
 from lfja_mri.errors import InputError, Reason
 from lfja_mri.model import STANDARD_LEVELS, Level, Side
 from lfja_mri.tables import to_csv
@@ -192,3 +192,12 @@ def test_plots_are_the_same_bytes_each_time():
         first, second = draw(), draw()
         assert first.startswith(b"\x89PNG")
         assert first == second
+
+
+def test_every_measure_is_titled_in_words_with_its_unit():
+    assert set(MEASURE_TITLES) == set(MEASURES)
+    assert not any("_" in title for title in MEASURE_TITLES.values())
+    for name, title in MEASURE_TITLES.items():
+        unit = title.partition("(")[2].rstrip(")")
+        assert unit.replace("³", "3") == name.rpartition("_")[2] or name.endswith(("ratio", "fraction"))
+        assert unit, "a number without a unit tells nothing"

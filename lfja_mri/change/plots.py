@@ -25,7 +25,18 @@ _DIRECTION_COLOURS = {
     Direction.UNCHANGED: "#7F7F7F",
     Direction.WORSENED: "#CC3311",
 }
+MEASURE_TITLES = {
+    "effusion_width_mm": "width of joint fluid (mm)",
+    "effusion_volume_mm3": "volume of joint fluid (mm³)",
+    "joint_signal_ratio": "signal of the joint (times CSF)",
+    "perimeter_fraction": "bright share of the perimeter (0 to 1)",
+    "soft_tissue_oedema_volume_mm3": "oedema of soft tissue (mm³)",
+    "bone_oedema_volume_mm3": "oedema of bone (mm³)",
+    "oedema_extent_mm": "reach of oedema from the capsule (mm)",
+    "oedema_signal_ratio": "signal of oedema (times CSF)",
+}
 _JITTER = 0.12
+_SPREAD = 0.03
 _SHOWN_SDCS = 6.0
 _DPI = 110
 _TOP_GRADE = 4
@@ -36,18 +47,21 @@ def grades_plot(grade_rows: Rows, order: Sequence[str]) -> bytes:
     joints = [read_visit_joint(row) for row in grade_rows]
     levels = [level for level in Level if any(joint.level is level for joint in joints)]
     places = _places(order)
-    figure = Figure(figsize=(2.6 * max(len(levels), 1) + 0.6, 3.6), layout="constrained")
-    axes = figure.subplots(1, max(len(levels), 1), sharey=True, squeeze=False)[0]
+    figure = Figure(figsize=(2.6 * max(len(levels), 1) + 0.6, 4.0), layout="constrained")
+    axes = figure.subplots(1, max(len(levels), 1), sharex=True, sharey=True, squeeze=False)[0]
     for panel, level in zip(axes, levels, strict=False):
         panel.set_title(level.value)
         _draw_lines(panel, [joint for joint in joints if joint.level is level], places)
         _label_visits(panel, places)
         panel.set_ylim(-0.5, _TOP_GRADE + 0.5)
         panel.set_yticks(range(_TOP_GRADE + 1))
-    axes[0].set_ylabel("grade")
+    axes[0].set_ylabel("grade of facet synovitis, 0 to 4")
     for side, colour in _SIDE_COLOURS.items():
-        axes[-1].plot([], [], color=colour, marker="o", label=side.value)
-    axes[-1].legend(frameon=False, loc="upper right")
+        axes[-1].plot([], [], color=colour, marker="o", label=f"{side.value} joint")
+    axes[-1].plot(
+        [], [], color="#555555", linewidth=0.7, linestyle=":", label="across a visit without a grade"
+    )
+    figure.legend(frameon=False, loc="outside lower center", ncols=3)
     return _png(figure)
 
 
@@ -58,19 +72,23 @@ def changes_plot(changes: Sequence[Change], order: Sequence[str]) -> bytes:
     """
     places = _places(order)
     comparable = [change for change in changes if change.status is Status.COMPARABLE]
-    figure = Figure(figsize=(12, 6), layout="constrained")
+    figure = Figure(figsize=(12.5, 6.4), layout="constrained")
     panels = figure.subplots(2, len(MEASURES) // 2, sharex=True, sharey=True).ravel()
     for panel, name in zip(panels, MEASURES, strict=True):
-        panel.set_title(name, fontsize=9)
+        panel.set_title(MEASURE_TITLES[name], fontsize=10)
         panel.axhspan(-1, 1, color="#DDDDDD", zorder=0)
         panel.axhline(0, color="#999999", linewidth=0.8, zorder=1)
         _draw_points(panel, comparable, name, places)
         _label_visits(panel, dict(list(places.items())[1:]))
         panel.set_ylim(-_SHOWN_SDCS - 0.5, _SHOWN_SDCS + 0.5)
     for direction, colour in _DIRECTION_COLOURS.items():
-        panels[-1].scatter([], [], color=colour, s=16, label=direction.value)
-    panels[-1].legend(frameon=False, fontsize=8)
-    figure.supylabel("change / smallest detectable change (below 0 is better)")
+        panels[0].scatter([], [], color=colour, s=16, label=f"joint {direction.value}")
+    panels[0].fill_between([], [], color="#DDDDDD", label="within measurement error")
+    panels[0].scatter([], [], color="#555555", s=16, marker="^", label=f"beyond {_SHOWN_SDCS:g} times")
+    figure.legend(frameon=False, loc="outside lower center", ncols=5)
+    figure.supylabel(
+        "change since the first visit, in smallest detectable changes (below 0: better)", fontsize=10
+    )
     return _png(figure)
 
 
@@ -84,6 +102,10 @@ def _places(order: Sequence[str]) -> dict[str, float]:
 
 def _label_visits(panel: Any, places: Mapping[str, float]) -> None:
     panel.set_xticks(list(places.values()), list(places), rotation=45, ha="right", fontsize=8)
+    if places:
+        # A visit at which nothing was graded keeps its place.
+        margin = 2 * _SPREAD * (max(places.values()) or 1.0)
+        panel.set_xlim(min(places.values()) - margin, max(places.values()) + margin)
     panel.spines[["top", "right"]].set_visible(False)
 
 
@@ -107,7 +129,7 @@ def _draw_line(panel: Any, points: Sequence[tuple[float, float | None]], colour:
 
 
 def _draw_points(panel: Any, changes: Sequence[Change], name: str, places: Mapping[str, float]) -> None:
-    spread = (max(places.values(), default=1.0) or 1.0) * 0.03
+    spread = (max(places.values(), default=1.0) or 1.0) * _SPREAD
     for rank, change in enumerate(changes):
         measure = next((one for one in change.measures if one.name == name), None)
         if measure is None or measure.change is None or not measure.sdc or change.change is None:
