@@ -20,18 +20,16 @@ from test_batch import stable_files
 from typer.testing import CliRunner
 
 from lfja_mri.app import app
-from lfja_mri.batch import pairs
 from lfja_mri.batch import run as batch_run
-from lfja_mri.batch.cohort import run_cohort
 from lfja_mri.batch.record import not_as_recorded
 from lfja_mri.batch.run import RunOptions, grade_inputs
 from lfja_mri.batch.workers import attempt
-from lfja_mri.config import config_folder, load_change_settings
-from lfja_mri.errors import ExitCode, InputError, OutputError, Reason
+from lfja_mri.config import config_folder
+from lfja_mri.errors import ExitCode, OutputError
 from lfja_mri.grading import judge, load_rules, measurements_to_json
 from lfja_mri.model import JointResult, StudyResult
 from lfja_mri.outputs import Extras
-from lfja_mri.pipeline import grade_study, prepare
+from lfja_mri.pipeline import prepare
 from lfja_mri.progress import silent
 from lfja_mri.results import GRADES_COLUMNS, Scale, Visit, grade_rows
 from lfja_mri.tables import to_csv
@@ -350,25 +348,3 @@ def test_a_regrade_report_says_what_changed_and_why(tmp_path, edited):
     assert why["cause"] == ("the archived table is not what the same rules give" if edited else "other rules")
     assert "perimeter" in why["because"]
     assert (told["rules"] in told["archived_rules"]) is edited
-
-
-def test_a_trial_grades_each_first_visit_once_for_all_later_ones(studies, tmp_path, monkeypatch):
-    graded = []
-
-    def counted(study, road):
-        graded.append(study.study_key)
-        if len(graded) == 3:
-            raise InputError("this visit cannot be compared", reason=Reason.PIXELS_UNREADABLE)
-        return grade_study(study, road)
-
-    monkeypatch.setattr(pairs, "grade_study", counted)
-    names = ("baseline", "6 months", "12 months")
-    lines = [f"S{n // 3},{names[n % 3]},{path}" for n, path in enumerate(sorted(studies.iterdir()))]
-    (tmp_path / "trial.csv").write_text("\n".join(["subject,visit,path", *lines]) + "\n")
-    report = run_cohort(
-        tmp_path / "trial.csv", tmp_path / "out", prepare(), load_change_settings(), BARE, silent
-    )
-    assert len(graded) == len(set(graded)) == 6
-    assert [one.reason for one in report.left_out] == [Reason.PIXELS_UNREADABLE]
-    assert len(report.changes) == 40
-    assert not_as_recorded(tmp_path / "out") == ()

@@ -1,4 +1,4 @@
-"""A trial: every subject's visits graded without knowing their order, then every later visit against the first."""
+"""A trial: every subject's visits graded without knowing their order, and every later visit against the first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lfja_mri.batch.folder import STUDIES
 from lfja_mri.batch.lock import locked
-from lfja_mri.batch.pairs import measure_pairs
+from lfja_mri.batch.pairs import MeasuredPairs, measure_pairs
 from lfja_mri.batch.record import seal
 from lfja_mri.batch.run import RunOptions, RunReport, run_studies
 from lfja_mri.change import (
@@ -72,20 +72,24 @@ def run_cohort(
         raise InputError(f"none of the {len(manifest.visits)} studies in {manifest_path.name} can be used")
     with locked(out):
         dated = replace(options, baseline=manifest.order[0])
-        run = run_studies(*_blinded(studies), out, road, dated, progress, left_out)
-        paired, unpaired = measure_pairs(
-            _by_visit(studies, run), manifest.order, road, settings, options, progress
-        )
-        changes = cohort_changes(run.rows, manifest.order, settings, paired)
+        pairs = measure_pairs(_by_visit(studies), manifest.order, out, road, settings, options, progress)
+        run = run_studies(*_blinded(studies), out, road, dated, progress, left_out, pairs.fresh)
+        unpaired = _of_graded(pairs, run)
+        changes = cohort_changes(run.rows, manifest.order, settings, pairs.rows)
         report = CohortReport(run, changes, manifest.order, (*left_out, *unpaired))
         _write(report, out, road, settings, options)
         seal(out)
     return report
 
 
-def _by_visit(studies: Sequence[tuple[Study, ManifestVisit]], run: RunReport) -> dict[tuple[str, str], Study]:
-    finished = set(run.finished)
-    return {(visit.subject, visit.visit): study for study, visit in studies if study.study_key in finished}
+def _by_visit(studies: Sequence[tuple[Study, ManifestVisit]]) -> dict[tuple[str, str], Study]:
+    return {(visit.subject, visit.visit): study for study, visit in studies}
+
+
+def _of_graded(pairs: MeasuredPairs, run: RunReport) -> tuple[Rejection, ...]:
+    """Return the failed pairs whose studies both have grades; of the others the study's own failure is named."""
+    failed = {failure.study_key for failure in run.failures}
+    return tuple(one for one in pairs.failed if not failed & set(one.where.split()))
 
 
 def _write(

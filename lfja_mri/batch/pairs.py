@@ -1,21 +1,31 @@
-"""Two visits of one person measured in common joint frames, by a worker: what a trial's comparisons rest on."""
+"""Two visits of one person measured in common joint frames, by a worker: what a trial's comparisons rest on.
+
+A worker has a person's first visit and all later ones. It grades each study once, writes that study's folder on the way,
+and compares the results while it has them. Every pair has a folder with a ledger: a run that was killed goes on with
+the pairs that are missing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
+from lfja_mri.batch.folder import STUDIES, clear_leftovers
+from lfja_mri.batch.pair_folder import PAIRS, read_pair, write_pair
 from lfja_mri.batch.run import RunOptions, hand_out
+from lfja_mri.batch.tasks import Task, graded, task_of, wanted_of
 from lfja_mri.batch.workers import Failure, attempt
 from lfja_mri.change import PairedRows
 from lfja_mri.change.common_frame import common_frame
-from lfja_mri.config import ChangeSettings
+from lfja_mri.config import ChangeSettings, digest
+from lfja_mri.errors import OutputError, Reason
 from lfja_mri.events import tell
 from lfja_mri.ingest import Study
 from lfja_mri.model import Rejection, StudyResult
 from lfja_mri.outputs import scale_of
-from lfja_mri.pipeline import Road, grade_study, grader
+from lfja_mri.pipeline import Road, grader
 from lfja_mri.progress import ReportProgress
 from lfja_mri.results import GRADES_COLUMNS, Visit, grade_rows
 from lfja_mri.tables import as_text
@@ -25,73 +35,140 @@ SubjectVisit = tuple[str, str]
 
 @dataclass(frozen=True, eq=False)
 class SubjectTask:
-    """One person's first visit and all later ones, so that the first is graded once for all of them."""
+    """One person's first visit and all later ones, each a study to grade into its folder; where the pairs go."""
 
-    first: Study
-    baseline: Visit
-    later: tuple[tuple[Study, Visit], ...]
-    road: Road
+    first: Task
+    later: tuple[Task, ...]
+    pairs: Path
     settings: ChangeSettings
 
 
-def measure_subject(task: SubjectTask) -> tuple[PairedRows | Failure, ...]:
-    """Grade the first visit and each later one in common joint frames: what a worker does.
+@dataclass(frozen=True, eq=False)
+class SubjectDone:
+    """One entry per later visit; a visit that fails costs itself only. `fresh` names the studies graded on the way."""
 
-    Returns
-    -------
-    One entry per later visit; a visit that fails costs itself only.
-    """
-    first = grade_study(task.first, task.road)
-    return tuple(attempt(partial(_measured_pair, task, first), pair) for pair in task.later)
+    pairs: tuple[PairedRows | Failure, ...]
+    fresh: frozenset[str] = frozenset()
 
 
-def _measured_pair(task: SubjectTask, first: StudyResult, pair: tuple[Study, Visit]) -> PairedRows:
-    study, visit = pair
-    common = common_frame(first, grade_study(study, task.road), grader(task.road), task.settings)
-    scale = scale_of(task.road)
-    before, after = (
-        as_text(GRADES_COLUMNS, grade_rows(result, whose, scale))
-        for result, whose in ((common.baseline, task.baseline), (common.follow_up, visit))
+@dataclass
+class _Subject:
+    """A person while a worker has them: the first visit is graded when a pair first needs it, and kept for the next."""
+
+    task: SubjectTask
+    fresh: set[str] = field(default_factory=set)
+    baseline: StudyResult | None = None
+
+    def first(self) -> StudyResult:
+        if self.baseline is None:
+            self.baseline = self.result(self.task.first)
+        return self.baseline
+
+    def result(self, task: Task) -> StudyResult:
+        done, result = graded(task)
+        self.fresh |= {done.study_key} if done.fresh else set()
+        return result
+
+
+def measure_subject(task: SubjectTask) -> SubjectDone:
+    """Grade every visit of a person, and each later one together with the first: what a worker does."""
+    subject = _Subject(task)
+    pairs = tuple(attempt(partial(_pair, subject), later) for later in task.later)
+    return SubjectDone(pairs, frozenset(subject.fresh))
+
+
+def _pair(subject: _Subject, later: Task) -> PairedRows:
+    """Return a pair from its folder, or measure it into one."""
+    first = subject.task.first
+    wanted = _wanted(first, later, subject.task.settings)
+    folder = subject.task.pairs / f"{first.study.study_key}-{later.study.study_key}"
+    known = None if later.force else read_pair(folder, first.visit.subject, wanted)
+    if known is not None:
+        return known
+    pair = _measured(subject.first(), subject.result(later), (first, later), subject.task.settings)
+    write_pair(folder, pair, wanted)
+    return pair
+
+
+def _wanted(first: Task, later: Task, settings: ChangeSettings) -> str:
+    """Return the digest of everything that decides a pair; what counts as change is judged anew every time."""
+    return digest(
+        {
+            "visits": [wanted_of(first), wanted_of(later)],
+            "registration": digest(settings.registration),
+        }
     )
-    return PairedRows(before, after, common.evidence(task.baseline.subject, visit.subject))
+
+
+def _measured(
+    first: StudyResult, later: StudyResult, tasks: tuple[Task, Task], settings: ChangeSettings
+) -> PairedRows:
+    road = tasks[0].road
+    common = common_frame(first, later, grader(road), settings)
+    before, after = (
+        as_text(GRADES_COLUMNS, grade_rows(result, task.visit, scale_of(road)))
+        for result, task in zip((common.baseline, common.follow_up), tasks, strict=True)
+    )
+    return PairedRows(before, after, common.evidence(tasks[0].visit.subject, tasks[1].visit.subject))
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredPairs:
+    """Rows per (subject, later visit), the pairs that failed, and the studies that were graded on the way."""
+
+    rows: Mapping[SubjectVisit, PairedRows]
+    failed: tuple[Rejection, ...]
+    fresh: frozenset[str]
 
 
 def measure_pairs(
     studies: Mapping[SubjectVisit, Study],
     order: Sequence[str],
+    out: Path,
     road: Road,
     settings: ChangeSettings,
     options: RunOptions,
     progress: ReportProgress,
-) -> tuple[dict[SubjectVisit, PairedRows], tuple[Rejection, ...]]:
+) -> MeasuredPairs:
     """Measure every later visit together with its first; a pair that fails is compared by its tables, and named.
 
-    Returns
-    -------
-    Rows per (subject, later visit), and the pairs that failed.
+    The caller holds the lock of `out`. A study that fails here is left for `run_studies` to grade or to name.
+
+    Raises
+    ------
+    OutputError
+        A result cannot be written: the run ends at once, what is finished stays.
     """
-    tasks = list(_tasks(studies, order, road, settings))
-    paired: dict[SubjectVisit, PairedRows] = {}
+    for folder in (out / STUDIES, out / PAIRS):
+        clear_leftovers(folder)
+    tasks = list(_tasks(studies, order, out, road, settings, options))
+    rows: dict[SubjectVisit, PairedRows] = {}
     failed: list[Rejection] = []
-    for done, (index, outcome) in enumerate(
-        hand_out(measure_subject, tasks, _longer(options, tasks)), start=1
-    ):
-        progress(done, len(tasks), "comparing")
+    fresh: set[str] = set()
+    outcomes = hand_out(measure_subject, tasks, _longer(options, tasks))
+    for done, (index, outcome) in enumerate(outcomes, start=1):
+        progress(done, len(tasks), "grading and comparing subjects")
         later = tasks[index].later
-        for (study, visit), one in zip(later, _each(outcome, len(later)), strict=True):
-            tell("pair", study_key=study.study_key, failed=isinstance(one, Failure))
+        if isinstance(outcome, SubjectDone):
+            fresh |= outcome.fresh
+        for task, one in zip(later, _each(outcome, len(later)), strict=True):
+            tell("pair", study_key=task.study.study_key, failed=isinstance(one, Failure))
             if isinstance(one, Failure):
-                where = f"the pair of study {study.study_key}"
-                failed.append(Rejection(where, one.reason, f"compared by tables; {one.detail}"))
+                failed.append(_rejection(tasks[index].first, task, one))
             else:
-                paired[visit.subject, visit.visit] = one
-    return paired, tuple(sorted(failed, key=lambda one: one.where))
+                rows[task.visit.subject, task.visit.visit] = one
+    return MeasuredPairs(rows, tuple(sorted(failed, key=lambda one: one.where)), frozenset(fresh))
 
 
-def _each(
-    outcome: tuple[PairedRows | Failure, ...] | Failure, count: int
-) -> tuple[PairedRows | Failure, ...]:
-    return (outcome,) * count if isinstance(outcome, Failure) else outcome
+def _rejection(first: Task, later: Task, failure: Failure) -> Rejection:
+    if failure.reason is Reason.CANNOT_WRITE:
+        raise OutputError(failure.detail, reason=failure.reason)
+    where = f"the pair of studies {first.study.study_key} and {later.study.study_key}"
+    return Rejection(where, failure.reason, f"compared by tables; {failure.detail}")
+
+
+def _each(outcome: SubjectDone | Failure, count: int) -> tuple[PairedRows | Failure, ...]:
+    return outcome.pairs if isinstance(outcome, SubjectDone) else (outcome,) * count
 
 
 def _longer(options: RunOptions, tasks: Sequence[SubjectTask]) -> RunOptions:
@@ -103,13 +180,21 @@ def _longer(options: RunOptions, tasks: Sequence[SubjectTask]) -> RunOptions:
 
 
 def _tasks(
-    studies: Mapping[SubjectVisit, Study], order: Sequence[str], road: Road, settings: ChangeSettings
+    studies: Mapping[SubjectVisit, Study],
+    order: Sequence[str],
+    out: Path,
+    road: Road,
+    settings: ChangeSettings,
+    options: RunOptions,
 ) -> Iterator[SubjectTask]:
-    by_subject: dict[str, list[tuple[Study, Visit]]] = {}
-    for (subject, visit), study in sorted(studies.items(), key=lambda one: one[0]):
-        by_subject.setdefault(subject, []).append((study, Visit(subject, visit)))
-    for subject, visits in by_subject.items():
-        first = studies.get((subject, order[0]))
-        later = tuple(pair for pair in visits if pair[1].visit != order[0])
-        if first is not None and later:
-            yield SubjectTask(first, Visit(subject, order[0]), later, road, settings)
+    """Yield a task per person who has a first and a later visit; later ones by hash, so that none is favoured."""
+    for subject in sorted({subject for subject, _ in studies}):
+        visits = {
+            visit: task_of(study, Visit(who, visit), out, road, options.extras, force=options.force)
+            for (who, visit), study in studies.items()
+            if who == subject
+        }
+        first = visits.pop(order[0], None)
+        if first is not None and visits:
+            later = sorted(visits.values(), key=lambda task: task.study.study_key)
+            yield SubjectTask(first, tuple(later), out / PAIRS, settings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -145,8 +145,14 @@ def run_studies(
     options: RunOptions,
     progress: ReportProgress = silent,
     rejections: Sequence[Rejection] = (),
+    fresh: Collection[str] = (),
 ) -> RunReport:
     """Grade studies whose visits are known, and gather the tables; the caller holds the lock of `out`.
+
+    Parameters
+    ----------
+    fresh
+        Keys of studies that this run has graded into their folders already: not done again even if forced.
 
     Raises
     ------
@@ -158,8 +164,9 @@ def run_studies(
     for rejection in rejections:
         tell("left_out", where=rejection.where, reason=rejection.reason.value, detail=rejection.detail)
     tasks = [
-        task_of(study, visits[study.study_key], out, road, options.extras, force=options.force)
+        task_of(study, visits[study.study_key], out, road, options.extras, force=force)
         for study in studies
+        for force in [options.force and study.study_key not in fresh]
     ]
     outcomes = dict(_work(tasks, options, progress))
     failures = tuple(
@@ -168,7 +175,8 @@ def run_studies(
         if isinstance(outcome, Failure)
     )
     done = tuple(key for key, outcome in sorted(outcomes.items()) if isinstance(outcome, Done))
-    skipped = tuple(k for k in done if isinstance(one := outcomes[k], Done) and not one.fresh)
+    old = (key for key in done if isinstance(one := outcomes[key], Done) and not one.fresh)
+    skipped = tuple(key for key in old if key not in fresh)
     rows = gather(out, tasks, failures, road, marks)
     when = visit_rows(studies, visits, options.baseline, keep_dates=options.keep_dates)
     write_text(out / "visits.csv", to_csv(VISITS_COLUMNS, when))

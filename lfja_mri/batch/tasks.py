@@ -11,6 +11,7 @@ from lfja_mri import __version__
 from lfja_mri.batch.folder import STUDIES, finished, write_study_folder
 from lfja_mri.config import digest
 from lfja_mri.ingest import Study, content_digest
+from lfja_mri.model import StudyResult
 from lfja_mri.outputs import Extras, study_content
 from lfja_mri.pipeline import Road, grade_study
 from lfja_mri.results import Visit
@@ -61,13 +62,26 @@ def task_of(study: Study, visit: Visit, out: Path, road: Road, extras: Extras, *
 
 
 def perform(task: Task) -> Done:
-    """Grade one study and write its folder, unless it is there already: what a worker does.
-
-    The input is hashed here, not by the parent, so that ten thousand studies are hashed by all workers.
-    """
-    wanted = digest(dict(task.request) | {"input": content_digest(task.study.sources)})
+    """Grade one study and write its folder, unless it is there already: what a worker does."""
+    wanted = wanted_of(task)
     if not task.force and finished(task.folder, wanted):
         return Done(task.study.study_key, fresh=False)
+    return graded(task)[0]
+
+
+def graded(task: Task) -> tuple[Done, StudyResult]:
+    """Grade one study whether or not its folder is there, write the folder where it is not, and keep the result."""
+    wanted = wanted_of(task)
+    there = not task.force and finished(task.folder, wanted)
     result = grade_study(task.study, task.road)
-    write_study_folder(task.folder, study_content(result, task.visit, task.road, task.extras), wanted)
-    return Done(task.study.study_key, fresh=True)
+    if not there:
+        write_study_folder(task.folder, study_content(result, task.visit, task.road, task.extras), wanted)
+    return Done(task.study.study_key, fresh=not there), result
+
+
+def wanted_of(task: Task) -> str:
+    """Return the digest of everything that decides a study's folder.
+
+    The input is hashed here, by the worker and not by its parent, so that ten thousand studies are hashed by all of them.
+    """
+    return digest(dict(task.request) | {"input": content_digest(task.study.sources)})
