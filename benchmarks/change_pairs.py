@@ -2,27 +2,37 @@
 
 Evaluation seeds start at 14000; the smallest detectable changes in `configs/repeatability.toml` come from training seeds
 (600 and up). Discs are the true ones moved by 1.5 mm and turned by 2 degrees at random, so that these figures tell
-about change and not about the search for levels.
+about change and not about the search for levels. A year later every joint that can is one or two grades better or worse.
 
-    python -m benchmarks.change_pairs --repeatability configs/repeatability.toml    # measure SDCs anew
+Each person is measured once, in a process of its own; what came out is kept, named by a digest of the code and settings
+that decide it, so that a run that was stopped goes on where it was.
+
+    python -m benchmarks.change_pairs --repeatability configs/repeatability.toml --jobs 2    # measure SDCs anew
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import pickle
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from benchmarks.phantoms import KEPT, phantom_digest
+from benchmarks.change_errors import errors_mm
+from benchmarks.change_scans import Scan, slim, slipped
+from benchmarks.phantoms import ROOT, digest_of, write_whole
 from lfja_mri.change import VisitJoint, read_visit_joint
 from lfja_mri.change.common_frame import CommonFrame, common_frame
 from lfja_mri.change.repeatability import JointPair, repeatability, repeatability_toml
-from lfja_mri.config import ChangeSettings, RepeatabilitySettings, load_change_settings
+from lfja_mri.config import ChangeSettings, RepeatabilitySettings, digest, load_change_settings
 from lfja_mri.facets import place_joints
 from lfja_mri.model import (
     AbsentJoint,
@@ -41,44 +51,125 @@ from lfja_mri.pipeline import Road, grader, prepare
 from lfja_mri.results import Visit, grade_rows
 from lfja_mri.tables import write_text
 
+KEPT = ROOT / "evaluation_output" / "change"
 FIRST_EVALUATION_SEED = 14000
 FIRST_TRAINING_SEED = 600
-PEOPLE = 3
+TRAINING_PEOPLE = 13
 SERIES = ("sagittal_stir", "axial_t2", "axial_t2_fs")
-OCCASIONS = (("baseline", 0), ("baseline", 1), ("follow_up", 0))
+PROTOCOLS: tuple[tuple[str, ...], ...] = ((), ("axial_t2_fs",))
+"""Roles that a protocol leaves out."""
+OCCASIONS = {"baseline": ("baseline", 0), "repeat": ("baseline", 1), "follow_up": ("follow_up", 0)}
+SLIPS = {"slip_up": -1, "slip_down": 1}
 GRADE_WEIGHTS = (0.28, 0.18, 0.2, 0.18, 0.16)
+FOLLOW_UP_CHANGE = (0.5, 0.0, 0.5)
 DISC_SD_MM, DISC_SD_DEG = 1.5, 2.0
+DECIDING = (
+    *("config.py", "geometry.py", "model.py", "pipeline.py", "facets", "grading", "phantom"),
+    *("change/alignment.py", "change/common_frame.py", "change/common_joint.py", "change/layers.py"),
+    *("change/matching.py", "change/registration.py", "change/rigid.py", "change/same_series.py"),
+)
+DECIDING_SETTINGS = ("pipeline.toml", "grading", "phantom")
+OWN_CODE = ("change_pairs.py", "change_errors.py", "change_scans.py")
 
 
 @dataclass(frozen=True, eq=False)
-class Scan:
-    """One visit of a phantom person, graded."""
+class Order:
+    """A person to measure: the baseline against each of the `later` occasions, under each protocol."""
 
-    result: StudyResult
-    truth: PhantomTruth
+    seed: int
+    later: tuple[str, ...]
+    protocols: tuple[tuple[str, ...], ...] = PROTOCOLS[:1]
+
+    @property
+    def place(self) -> Path:
+        """Where what came out is kept."""
+        left_out = "-".join("+".join(roles) or "all" for roles in self.protocols)
+        return KEPT / f"{self.seed}-{'-'.join(self.later)}-{left_out}-{measuring_digest()}.pickle"
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A baseline and a later scan in common joint frames, and how far apart in the body each joint is read."""
+
+    later: Scan
+    frame: CommonFrame
+    errors_mm: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """Baseline, repeat of the baseline, and follow-up."""
+    """A baseline and its pairs by occasion, without pixels and zones."""
 
     seed: int
     baseline: Scan
-    repeat: Scan
-    follow_up: Scan
+    pairs: Mapping[str, Pair]
 
 
-def people(first_seed: int, count: int, road: Road, leave_out: Sequence[str] = ()) -> Iterator[Person]:
-    """Yield graded people; `leave_out` names roles that their protocol lacks."""
-    for seed in range(first_seed, first_seed + count):
-        scans = [_scan(seed, number, road, leave_out) for number in range(len(OCCASIONS))]
-        yield Person(seed, *scans)
+def measured_people(orders: Sequence[Order], jobs: int) -> Iterator[tuple[Person, ...]]:
+    """Yield each person once per protocol, in the order asked for, measured now unless they are kept."""
+    missing = [order for order in orders if not order.place.is_file()]
+    if jobs > 1 and len(missing) > 1:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by the processes that are started below
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            for order in pool.map(_keep, missing):
+                print(f"measured the person of seed {order.seed}", flush=True)
+    for order in orders:
+        yield _read(_keep(order))
 
 
-def repeated_person(seed: int, road: Road, leave_out: Sequence[str] = ()) -> Person:
-    """Return a person scanned twice on one day, whose later scan plays no part."""
-    baseline, repeat = (_scan(seed, number, road, leave_out) for number in range(2))
-    return Person(seed, baseline, repeat, repeat)
+def _keep(order: Order) -> Order:
+    if not order.place.is_file():
+        write_whole(order.place, pickle.dumps(_measured(order)))
+    return order
+
+
+def _read(order: Order) -> tuple[Person, ...]:
+    kept: tuple[Person, ...] = pickle.loads(order.place.read_bytes())  # noqa: S301 - written by this module
+    return kept
+
+
+@cache
+def measuring_digest() -> str:
+    """Return a digest of everything that decides what is kept; what counts as change does not."""
+    code = [ROOT / "lfja_mri" / name for name in DECIDING]
+    own = [ROOT / "benchmarks" / name for name in OWN_CODE]
+    files = digest_of([*code, *own, *(ROOT / "configs" / name for name in DECIDING_SETTINGS)])
+    return f"{files}-{digest(load_change_settings().registration)[:8]}"
+
+
+# ------------------------------------------------------------------------------------------------ one person
+
+
+def _measured(order: Order) -> tuple[Person, ...]:
+    road, settings = prepare(), load_change_settings()
+    names = {"baseline", *(name for name in order.later if name in OCCASIONS)}
+    names |= {"follow_up"} if set(order.later) & set(SLIPS) else set()
+    scans = {name: _simulated(order.seed, *OCCASIONS[name]) for name in OCCASIONS if name in names}
+    return tuple(_person(order, scans, left_out, road, settings) for left_out in order.protocols)
+
+
+def _person(
+    order: Order,
+    scans: Mapping[str, tuple[StudyImages, PhantomTruth]],
+    left_out: Sequence[str],
+    road: Road,
+    settings: ChangeSettings,
+) -> Person:
+    graded = {
+        name: _graded(
+            images, truth, order.seed * len(OCCASIONS) + list(OCCASIONS).index(name), road, left_out
+        )
+        for name, (images, truth) in scans.items()
+    }
+    baseline = graded["baseline"]
+    pairs: dict[str, Pair] = {}
+    for name in order.later:
+        later = graded.get(name) or slipped(graded["follow_up"], SLIPS[name])
+        frame = common_frame(baseline.result, later.result, grader(road), settings)
+        errors = errors_mm(frame, baseline.truth, later.truth) if name in OCCASIONS else ()
+        small = CommonFrame(slim(frame.baseline), slim(frame.follow_up), frame.registrations)
+        pairs[name] = Pair(replace(later, result=slim(later.result)), small, errors)
+    return Person(order.seed, replace(baseline, result=slim(baseline.result)), pairs)
 
 
 def recipe_of(seed: int) -> Recipe:
@@ -86,6 +177,7 @@ def recipe_of(seed: int) -> Recipe:
     return load_recipe("trial").model_copy(
         update={
             "grade_weights": GRADE_WEIGHTS,
+            "follow_up_change": FOLLOW_UP_CHANGE,
             "quality": ((Quality.GOOD, Quality.FAIR)[seed % 2],),
             "field_strength_t": ((1.5, 3.0)[seed // 2 % 2],),
             "axial_plan": ("per_disc", "one_block")[seed // 4 % 2],
@@ -93,21 +185,14 @@ def recipe_of(seed: int) -> Recipe:
     )
 
 
-def common(person: Person, later: Scan, road: Road, settings: ChangeSettings) -> CommonFrame:
-    """Measure the baseline and a later scan in common joint frames."""
-    return common_frame(person.baseline.result, later.result, grader(road), settings)
+def _simulated(seed: int, visit: str, repeat: int) -> tuple[StudyImages, PhantomTruth]:
+    return simulate(recipe_of(seed), seed, visit=visit, repeat=repeat, series=SERIES, detail=Detail.QUICK)
 
 
-def joint_rows(result: StudyResult, visit: str, road: Road) -> list[VisitJoint]:
-    """Return a result's joints as the comparison reads them."""
-    return [read_visit_joint(row) for row in grade_rows(result, Visit("phantom", visit), scale_of(road))]
-
-
-def _scan(seed: int, number: int, road: Road, leave_out: Sequence[str]) -> Scan:
-    images, truth = _simulated(seed, number)
-    kept = tuple(image for image in images.images if str(image.role) not in leave_out)
+def _graded(images: StudyImages, truth: PhantomTruth, seed: int, road: Road, left_out: Sequence[str]) -> Scan:
+    kept = tuple(image for image in images.images if str(image.role) not in left_out)
     study = StudyImages(images.study_key, kept)
-    levels = level_map_of(truth, seed * len(OCCASIONS) + number)
+    levels = level_map_of(truth, seed)
     grade = grader(road)
     joints = tuple(
         JointResult(joint.level, joint.side, NotGraded(joint.reason))
@@ -116,21 +201,6 @@ def _scan(seed: int, number: int, road: Road, leave_out: Sequence[str]) -> Scan:
         for joint in place_joints(study, levels, road.settings.facets)
     )
     return Scan(StudyResult(study.study_key, levels, joints, study.images), truth)
-
-
-def _simulated(seed: int, number: int) -> tuple[StudyImages, PhantomTruth]:
-    """Return one scan, made now unless it is kept."""
-    path = KEPT / f"change-{seed}-{number}-{phantom_digest()}.pickle"
-    if path.is_file():
-        loaded: tuple[StudyImages, PhantomTruth] = pickle.loads(path.read_bytes())  # noqa: S301 - written here
-        return loaded
-    visit, repeat = OCCASIONS[number]
-    made = simulate(recipe_of(seed), seed, visit=visit, repeat=repeat, series=SERIES, detail=Detail.QUICK)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(pickle.dumps(made))
-    partial.replace(path)
-    return made
 
 
 def level_map_of(truth: PhantomTruth, seed: int) -> LevelMap:
@@ -148,69 +218,64 @@ def level_map_of(truth: PhantomTruth, seed: int) -> LevelMap:
     return LevelMap(tuple(discs), truth.canal_line_lps_mm, NumberingBasis.SACRUM)
 
 
-def repeat_pairs(
-    people_: Sequence[Person], road: Road, settings: ChangeSettings, *, registered: bool
-) -> list[JointPair]:
+# --------------------------------------------------------------------------------------------- repeatability
+
+
+def joint_rows(result: StudyResult, visit: str, road: Road) -> list[VisitJoint]:
+    """Return a result's joints as the comparison reads them."""
+    return [read_visit_joint(row) for row in grade_rows(result, Visit("phantom", visit), scale_of(road))]
+
+
+def repeat_pairs(person: Person, road: Road, *, registered: bool) -> list[JointPair]:
     """Return every joint that was graded at the baseline and at its repeat, in common frames or each in its own."""
-    pairs: list[JointPair] = []
-    for person in people_:
-        results = (person.baseline.result, person.repeat.result)
-        if registered:
-            both = common(person, person.repeat, road, settings)
-            results = (both.baseline, both.follow_up)
-        first, second = (joint_rows(result, "", road) for result in results)
-        pairs += [
-            (one, other)
-            for one, other in zip(first, second, strict=True)
-            if one.grade is not None and other.grade is not None
-        ]
-    return pairs
+    pair = person.pairs["repeat"]
+    own = (person.baseline.result, pair.later.result)
+    results = (pair.frame.baseline, pair.frame.follow_up) if registered else own
+    first, second = (joint_rows(result, "", road) for result in results)
+    return [
+        (one, other)
+        for one, other in zip(first, second, strict=True)
+        if one.grade is not None and other.grade is not None
+    ]
 
 
 def measured_repeatability(
-    registered: Sequence[JointPair], apart: Sequence[JointPair], settings: ChangeSettings, provenance: str
+    people: Sequence[Person], road: Road, settings: ChangeSettings, provenance: str
 ) -> RepeatabilitySettings:
     """Return the repeatability in common frames and in each scan's own, as one file."""
     found = [
         repeatability(
-            pairs, provenance=provenance, fewest_pairs=settings.fewest_pairs, registered=in_one_frame
+            [pair for person in people for pair in repeat_pairs(person, road, registered=registered)],
+            provenance=provenance,
+            fewest_pairs=settings.fewest_pairs,
+            registered=registered,
         )
-        for pairs, in_one_frame in ((registered, True), (apart, False))
+        for registered in (True, False)
     ]
     return found[0].model_copy(update={"protocol": found[0].protocol + found[1].protocol})
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the repeatability of every measure on training phantoms and write the file."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeatability", type=Path, required=True, help="the file to write")
-    parser.add_argument("--people", type=int, default=12)
-    asked = parser.parse_args()
-    road, settings = prepare(), load_change_settings()
-    pairs: dict[bool, list[JointPair]] = {True: [], False: []}
-    for number in range(asked.people):
-        for leave_out in ((), ("axial_t2_fs",)):
-            person = repeated_person(FIRST_TRAINING_SEED + number, road, leave_out)
-            for registered in pairs:
-                pairs[registered] += repeat_pairs([person], road, settings, registered=registered)
-        print(f"{number + 1} of {asked.people} people", flush=True)
-        if min(map(len, pairs.values())) >= settings.fewest_pairs:
-            _write(asked.repeatability, number + 1, pairs, settings)
-
-
-def _write(
-    path: Path, people_count: int, pairs: dict[bool, list[JointPair]], settings: ChangeSettings
-) -> None:
-    """Write what is known after so many people, so that a run that is stopped leaves a whole file."""
+    parser.add_argument("--people", type=int, default=TRAINING_PEOPLE)
+    parser.add_argument("--jobs", type=int, default=1)
+    asked = parser.parse_args(arguments)
+    last = FIRST_TRAINING_SEED + asked.people - 1
+    orders = [Order(seed, ("repeat",), PROTOCOLS) for seed in range(FIRST_TRAINING_SEED, last + 1)]
+    people = [person for both in measured_people(orders, asked.jobs) for person in both]
+    settings = load_change_settings()
     provenance = (
-        f"{people_count} phantom people (training seeds from {FIRST_TRAINING_SEED}), two scans of one day each, good and "
-        "fair quality, STIR and axial T2, with and without axial T2 FS"
+        f"{asked.people} phantom people (training seeds {FIRST_TRAINING_SEED}-{last}), two scans of one day each, good "
+        "and fair quality, 1.5 and 3 T, STIR and axial T2, with and without axial T2 FS"
     )
-    found_both = measured_repeatability(pairs[True], pairs[False], settings, provenance)
-    write_text(path, repeatability_toml(found_both, detection_z=settings.detection_z))
+    found = measured_repeatability(people, prepare(), settings, provenance)
+    write_text(asked.repeatability, repeatability_toml(found, detection_z=settings.detection_z))
 
 
 if __name__ == "__main__":
-    main()
+    # What is kept names its classes by their module; written by `__main__` nobody else could read it.
+    import_module("benchmarks.change_pairs").main()
