@@ -138,7 +138,41 @@ def test_in_one_frame_the_interval_is_shared_and_need_not_be_left(asked, change)
     assert compare_joint(one, other, chosen).change is Direction.UNCHANGED
 
 
-@pytest.mark.parametrize(("times", "change"), [(1.4, "unchanged"), (1.6, "improved")])
+@pytest.mark.parametrize(
+    ("first", "second", "grades"),
+    [
+        (("1", "1", "1"), ("1", "0", "1"), (1, 0)),
+        (("3", "3", "4"), ("3", "3", "3"), (4, 3)),
+        (("1", "1", "2"), ("1", "0", "1"), (1, 0)),
+        (("1", "1", "1"), ("1", "1", "1"), None),
+        (("2", "1", "2"), ("2", "2", "2"), None),
+        (("2", "2", "2"), ("2", "1", "3"), None),
+    ],
+)
+def test_in_one_frame_both_visits_may_be_read_another_way(first, second, grades):
+    """The grades are the same, but one end of both intervals moved, and a measure went the same way by many SDCs."""
+    names = ("grade", "grade_low", "grade_high")
+    cells = [dict(zip(names, values, strict=True)) for values in (first, second)]
+    one = read_visit_joint(row(measures=INFLAMED) | cells[0])
+    other = read_visit_joint(later(row() | cells[1]))
+    found = compare_joint(one, other, SETTINGS, Registration(0.2))
+    assert ("grades_of_shared_reading" in found.flags) == (grades is not None)
+    assert found.change is (Direction.IMPROVED if grades else Direction.UNCHANGED)
+    assert (found.baseline.grade, found.follow_up.grade) == (grades or (one.grade, other.grade))
+    assert compare_joint(one, other, SETTINGS).change is Direction.UNCHANGED, "not in one frame"
+    mirrored = compare_joint(other, one, SETTINGS, Registration(0.2))
+    assert mirrored.grade_change == -found.grade_change
+
+
+def test_another_reading_needs_a_measure_far_beyond_its_sdc():
+    one, other = row("1"), row("1", grade_low="0", grade_high="1")
+    one |= {"grade_low": "1", "grade_high": "1"}
+    found = compare_joint(read_visit_joint(one), read_visit_joint(later(other)), SETTINGS, Registration(0.2))
+    assert found.change is Direction.UNCHANGED
+    assert "grades_of_shared_reading" not in found.flags
+
+
+@pytest.mark.parametrize(("times", "change"), [(1.7, "unchanged"), (1.8, "improved")])
 def test_within_its_interval_a_grade_needs_a_measure_further_beyond_its_sdc(times, change):
     flat = {"perimeter_fraction": MeasureRepeatability(sem_floor=0.03, sem_share=0.0, pairs=50)}
     known = SETTINGS.repeatability.model_copy(update={"protocol": (ProtocolRepeatability(measures=flat),)})

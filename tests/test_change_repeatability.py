@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lfja_mri.change.noise import noise_scale
 from lfja_mri.change.repeatability import (
     fit_sem,
     joint_pairs,
@@ -50,7 +51,7 @@ def test_sem_icc_and_limits_of_a_hand_counted_example():
     """Differences 1, -1, 1, -1 around means 10 to 13: SEM^2 = 1/2, between = 2 * 5/3, limits -+1.96 * sqrt(4/3)."""
     centre = np.array([10.0, 11.0, 12.0, 13.0])
     half = np.array([0.5, -0.5, 0.5, -0.5])
-    found = measure_repeatability(centre - half, centre + half)
+    found = measure_repeatability("effusion_width_mm", centre - half, centre + half)
     assert found.sem_floor == pytest.approx(0.5**0.5)
     assert found.sem_share == pytest.approx(0)
     assert found.icc == pytest.approx((10 / 3 - 0.5) / (10 / 3 + 0.5))
@@ -79,7 +80,7 @@ def test_nothing_measured_twice_says_nothing_of_the_spread():
 
 
 def test_nothing_varies_has_no_icc():
-    found = measure_repeatability(np.zeros(3), np.zeros(3))
+    found = measure_repeatability("effusion_width_mm", np.zeros(3), np.zeros(3))
     assert (found.icc, found.sem_floor, found.sem_share) == (None, 0.0, 0.0)
 
 
@@ -87,7 +88,7 @@ def test_nothing_varies_has_no_icc():
 @settings(max_examples=60, deadline=None)
 def test_the_order_of_the_repeats_does_not_matter(values):
     array = np.array(values)
-    one, other = measure_repeatability(*array.T), measure_repeatability(*array.T[::-1])
+    one, other = (measure_repeatability("effusion_width_mm", *way) for way in (array.T, array.T[::-1]))
     assert one.sem_floor == pytest.approx(other.sem_floor)
     assert one.sem_share == pytest.approx(other.sem_share)
     assert one.icc == pytest.approx(other.icc)
@@ -142,3 +143,21 @@ def test_pairs_are_read_relative_to_their_file(tmp_path):
     path.write_text("subject,first\n")
     with pytest.raises(InputError, match="second"):
         read_pairs(path)
+
+
+def test_a_share_is_least_sure_in_the_middle():
+    """Of 24 places each bright by chance p, the share has a standard error of sqrt(p (1 - p) / 24)."""
+    generator = np.random.default_rng(3)
+    chances = np.repeat(np.array([0.02, 0.2, 0.5, 0.8, 0.98]), 400)
+    first, second = (generator.binomial(24, chances) / 24 for _ in range(2))
+    found = measure_repeatability("perimeter_fraction", first, second)
+    assert found.sem_share == pytest.approx(24**-0.5, rel=0.1)
+    assert found.sem_floor < 0.03
+
+
+@given(st.floats(0, 1))
+def test_all_and_none_of_a_whole_are_told_alike(share):
+    assert noise_scale("perimeter_fraction", share) == pytest.approx(
+        noise_scale("perimeter_fraction", 1 - share), abs=1e-6
+    )
+    assert noise_scale("effusion_width_mm", share) == share

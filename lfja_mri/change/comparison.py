@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lfja_mri.change.comparability import flags_of, refusal_of
-from lfja_mri.change.detection import direction_of, measure_change
+from lfja_mri.change.detection import direction_of, measure_change, shared_reading
 from lfja_mri.change.protocol import UNKNOWN_FLAG, Protocol, is_unknown, mismatches
 from lfja_mri.change.rows import Row, read_visit_joint
 from lfja_mri.change.types import (
@@ -26,6 +26,8 @@ from lfja_mri.change.types import (
 from lfja_mri.config import ChangeSettings, OnMismatch
 from lfja_mri.errors import InputError, Reason
 from lfja_mri.model import Level, Side
+
+SHARED_READING = "grades_of_shared_reading"
 
 JointKey = tuple[Level, Side]
 RegistrationKey = tuple[str, Level, Side]
@@ -112,6 +114,9 @@ def compare_joint(
     measures = tuple(
         measure_change(name, baseline, follow_up, settings, registered=registered) for name in MEASURES
     )
+    reading = shared_reading(baseline, follow_up, measures, settings) if registered else None
+    baseline, follow_up = reading or (baseline, follow_up)
+    flags += (SHARED_READING,) if reading else ()
     direction, doubts = direction_of(baseline, follow_up, measures, settings, registered=registered)
     return Change(
         baseline.subject,

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
+from lfja_mri.change.noise import noise_scale
 from lfja_mri.change.types import Direction, MeasureChange, VisitJoint
 from lfja_mri.config import ChangeSettings, ProtocolRepeatability
 
@@ -34,7 +36,7 @@ def smallest_detectable_change(
 ) -> float | None:
     """Return the SDC of a measure, in its own unit; None where no repeats tell it.
 
-    SDC = z * sqrt(2) * SEM, where SEM = hypot(floor, share * mean of the visits) under the protocol of each visit;
+    SDC = z * sqrt(2) * SEM, where SEM = hypot(floor, share * scale of the visits' mean) under the protocol of each visit;
     of visits with different sources, the larger SEM counts.
 
     Parameters
@@ -50,7 +52,7 @@ def smallest_detectable_change(
         if protocol is None or name not in protocol.measures:
             return None
         known = protocol.measures[name]
-        sems.append(math.hypot(known.sem_floor, known.sem_share * centre))
+        sems.append(math.hypot(known.sem_floor, known.sem_share * float(noise_scale(name, centre))))
     return settings.detection_z * math.sqrt(2) * max(sems)
 
 
@@ -70,6 +72,34 @@ def _protocol_for(
         if found is not None:
             return found
     return None
+
+
+def shared_reading(
+    baseline: VisitJoint, follow_up: VisitJoint, measures: Sequence[MeasureChange], settings: ChangeSettings
+) -> tuple[VisitJoint, VisitJoint] | None:
+    """Return both visits of one joint frame with the grades of another admissible reading, where that tells more.
+
+    A threshold is stated with its uncertainty: a grade has an interval, whose lower end reads everything as far
+    towards health as that allows, the upper end as far towards disease. In one frame both visits share what a
+    threshold is wrong by, so the two lower grades are a reading as good as the two grades, and so are the two upper ones.
+    Where the grades are the same, one of these readings moves, the other does not contradict it, and a measure moved by
+    as many SDCs as a move within the interval needs, the reading that moves is taken: the joint lies on both sides of a limit within whose error
+    the stated limit separates nothing.
+
+    Returns
+    -------
+    None where the grades stand.
+    """
+    if baseline.grade != follow_up.grade or settings.grade_must_leave_interval == "always":
+        return None
+    if baseline.grade_interval is None or follow_up.grade_interval is None:
+        return None
+    readings = list(zip(baseline.grade_interval, follow_up.grade_interval, strict=True))
+    moves = {_sign(second - first) for first, second in readings} - {0}
+    if len(moves) != 1 or not _is_confirmed(min(moves), measures, settings, settings.factor_within_interval):
+        return None
+    first, second = next(pair for pair in readings if pair[0] != pair[1])
+    return replace(baseline, grade=first), replace(follow_up, grade=second)
 
 
 def direction_of(

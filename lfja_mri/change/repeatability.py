@@ -4,9 +4,9 @@ From pairs of repeats: the standard error of measurement (SEM), the smallest det
 correlation and the limits of agreement, per measure and per set of sources. Written as the TOML file that
 `change.toml` names.
 
-Measures spread more the larger they are, so SEM(m) = hypot(floor, share * m) is fitted to the pairs. Pairs in which
-a measure is zero both times tell nothing about its spread and are left out of the fit: a tool that says "nothing"
-twice has not shown how finely it measures.
+Measures spread more the larger they are, so SEM(m) = hypot(floor, share * m) is fitted to the pairs; of the perimeter,
+itself a share p, with sqrt(p (1 - p)) in place of m (`noise`). Pairs in which a measure is zero both times tell nothing
+about its spread and are left out of the fit: a tool that says "nothing" twice has not shown how finely it measures.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import nnls
 
+from lfja_mri.change.noise import noise_scale
 from lfja_mri.change.rows import Row, read_visit_joint
 from lfja_mri.change.types import MEASURES, VisitJoint
 from lfja_mri.config import MeasureRepeatability, ProtocolRepeatability, RepeatabilitySettings
@@ -105,11 +106,13 @@ def repeatability(
     return RepeatabilitySettings(provenance=provenance, provisional=False, protocol=filled)
 
 
-def measure_repeatability(first: FloatArray, second: FloatArray) -> MeasureRepeatability:
+def measure_repeatability(name: str, first: FloatArray, second: FloatArray) -> MeasureRepeatability:
     """Return the repeatability of one measure.
 
     Parameters
     ----------
+    name
+        The measure: what its noise grows with depends on it.
     first, second
         Shape (N,), N >= 2; the same joints in the same order.
 
@@ -119,7 +122,7 @@ def measure_repeatability(first: FloatArray, second: FloatArray) -> MeasureRepea
     agreement, mean -+ 1.96 SD of the differences (Bland and Altman 1986). ICC is None where nothing varies.
     """
     difference, centre = second - first, (first + second) / 2
-    floor, share = fit_sem(difference, centre)
+    floor, share = fit_sem(difference, noise_scale(name, centre))
     bias, spread = float(difference.mean()), float(difference.std(ddof=1))
     return MeasureRepeatability(
         sem_floor=floor,
@@ -132,14 +135,14 @@ def measure_repeatability(first: FloatArray, second: FloatArray) -> MeasureRepea
     )
 
 
-def fit_sem(difference: FloatArray, centre: FloatArray) -> tuple[float, float]:
-    """Return (floor, share) of SEM(m)^2 = floor^2 + share^2 m^2, from E[d^2] = 2 SEM^2.
+def fit_sem(difference: FloatArray, scale: FloatArray) -> tuple[float, float]:
+    """Return (floor, share) of SEM(m)^2 = floor^2 + share^2 scale(m)^2, from E[d^2] = 2 SEM^2.
 
     Non-negative least squares, each pair weighted by the inverse of its size, so that a few large joints do not
-    decide the floor. Where all centres are alike the floor takes all.
+    decide the floor. Where all pairs are alike in size the floor takes all.
     """
-    telling = (difference != 0) | (centre != 0)
-    variance, square = difference[telling] ** 2 / 2, centre[telling] ** 2
+    telling = (difference != 0) | (scale != 0)
+    variance, square = difference[telling] ** 2 / 2, scale[telling] ** 2
     if not variance.size:
         return 0.0, 0.0
     weight = 1 / (np.median(square) + square + np.finfo(np.float64).tiny)
@@ -173,7 +176,7 @@ def _protocol(
         ]
         if len(both) >= max(fewest_pairs, 2):
             values = np.array(both, dtype=np.float64)
-            measures[name] = measure_repeatability(values[:, 0], values[:, 1])
+            measures[name] = measure_repeatability(name, values[:, 0], values[:, 1])
     return ProtocolRepeatability(sources=sources, registered=registered, measures=measures)
 
 
@@ -181,8 +184,9 @@ def repeatability_toml(found: RepeatabilitySettings, *, detection_z: float, digi
     """Write what `change.toml` reads; the same repeats give the same bytes."""
     lines = [
         "# Made by `lfja-mri repeatability`; do not edit. Units are those of the measures' names.",
-        "# One standard deviation of a single measurement (SEM) is hypot(sem_floor, sem_share * value); the smallest",
-        f"# detectable change is {detection_z} * sqrt(2) * SEM. icc is ICC(1,1); limits are bias -+ {LIMITS_Z} SD.",
+        "# One standard deviation of a single measurement (SEM) is hypot(sem_floor, sem_share * value), where a share p of the",
+        "# perimeter counts as sqrt(p * (1 - p)); the smallest detectable change is",
+        f"# {detection_z} * sqrt(2) * SEM. icc is ICC(1,1); limits are bias -+ {LIMITS_Z} SD.",
         f"provenance = {_quoted(found.provenance)}",
         f"provisional = {str(found.provisional).lower()}",
     ]

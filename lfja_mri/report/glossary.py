@@ -45,6 +45,11 @@ FLAG_WORDS: Mapping[str, str] = {
     "measured_on_shared_series": "measured only on the kinds of series that both visits have",
     "grade_moved_within_noise": "the grade moved, but no measure moved beyond its smallest detectable change",
     "grade_moved_within_interval": "the grade moved within the interval that either visit allows",
+    "grades_of_shared_reading": "both visits lie at a limit; graded with the limit moved alike at both within its error",
+    "joint_places_disagree": "the visits had placed this joint far apart; it was measured half-way",
+    "series_shifts_disagree": "the visits judged differently how far the patient moved between series",
+    "measures_disagree": "measures moved beyond their smallest detectable changes in opposite directions",
+    "sdc_unknown": "no repeats tell how far this measure moves by chance",
     "measure_moved_within_grade": "a measure moved beyond its smallest detectable change, but the grade did not",
     "reference_drift": "the reference tissue differs between the visits, so ratios may move without the joint",
 }
