@@ -149,6 +149,21 @@ def comparison_html() -> str:
     return report.comparison_page(fake.change_table(), about=ABOUT, studies=studies)
 
 
+@pytest.mark.parametrize("error_mm", ["", "0.212"])
+def test_the_comparison_page_says_when_both_visits_were_measured_anew(error_mm):
+    """A grade there can differ from the visit's own; who sees both must know why."""
+    rows = [{**row, "registration_error_mm": error_mm} for row in fake.change_table()]
+    html = report.comparison_page(rows, about=ABOUT)
+    assert ("measured anew in common joint frames" in html) is bool(error_mm)
+
+
+def test_the_cohort_page_says_why_grades_of_a_comparison_can_differ():
+    rows = fake.grade_table(fake.study_result(), "S01", "baseline")
+    summary = [{"visit": "baseline", "subjects": "1"}]
+    html = report.cohort_page(rows, fake.change_table(), summary, about=ABOUT)
+    assert "measured anew in common joint frames" in html
+
+
 def test_the_comparison_page_shows_both_visits_of_every_joint():
     outline = check_page(comparison_html())
     assert len(outline.of("article")) == 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lfja_mri.app.display import run_summary
+from lfja_mri.app.display import plain_table, run_summary
 from lfja_mri.batch.regrade import study_folders
 from lfja_mri.errors import ConfigurationError, InputError
 from lfja_mri.ingest import find_studies
@@ -80,3 +80,13 @@ def test_marks_that_are_not_there_are_missed_before_the_work(tmp_path):
     with pytest.raises(InputError, match=r"marks\.csv"):
         run_studies([], {}, tmp_path / "out", prepare(), options)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_narrow_terminal_breaks_a_name_between_its_words(capsys):
+    from rich.console import Console
+
+    Console(width=30).print(
+        plain_table("The trial", ["mean_grade_change", "joints_graded"], [["-0.2", "10"]])
+    )
+    words = {word for line in capsys.readouterr().out.splitlines() for word in line.replace("┃", " ").split()}
+    assert {"mean", "grade", "change", "joints", "graded"} <= words

@@ -58,7 +58,7 @@ def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     """Lay out any rows of text."""
     table = Table(title=title)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column.replace("_", " "), overflow="fold")  # a name breaks between its words
     for row in rows:
         table.add_row(*row)
     return table

@@ -101,6 +101,7 @@ def comparison_page(
             ("rules", about.rules_digest or first.get("rules_digest", "")),
         ),
         cards=cards,
+        measured_anew=any(row["registration_error_mm"] for row in rows),
         outlines=render.outline_key(),
     )
 
