@@ -53,6 +53,26 @@ class NumberingSettings(Settings):
     measures: dict[str, MeasureByPart]
 
 
+class RibSettings(Settings):
+    """Where ribs are looked for beside T12 and L1, and what counts as one."""
+
+    lateral_mm: tuple[float, ...]
+    course_from_mm: float
+    course_behind_mm: float
+    course_backwards: float
+    course_above_mm: float
+    course_downwards: float
+    reach_mm: tuple[float, float]
+    half_heights_mm: tuple[float, ...]
+    surround_mm: float
+    places: int
+    least_in_view: float
+    present_from: float
+    absent_below: float
+    disagreeing_confidence: float
+    sacrum_alone_confidence: float
+
+
 class LevelsSettings(Settings):
     """How the lumbar levels are found and named."""
 
@@ -92,6 +112,7 @@ class LevelsSettings(Settings):
     disc_depth_mm: tuple[float, float]
     external_mask_confidence: float
     numbering: NumberingSettings
+    ribs: RibSettings
 
 
 class JointPrior(Settings):

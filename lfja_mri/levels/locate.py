@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lfja_mri.config import LevelsSettings
@@ -17,6 +19,7 @@ from lfja_mri.levels.frames import (
     with_lateral_extent,
 )
 from lfja_mri.levels.network import Segmentation, inside, read_bone, read_share, segment
+from lfja_mri.levels.ribs import weigh_ribs
 from lfja_mri.levels.sequence import Chain, find_chain
 from lfja_mri.model import (
     Axes,
@@ -31,7 +34,9 @@ from lfja_mri.model import (
     TissueLabels,
 )
 
-PLACE_DECIMALS = 3  # of mm: a thousandth is finer than any image tells, and coarser than the noise of single precision
+PLACE_DECIMALS = (
+    3  # of mm: a thousandth is finer than any image tells, and coarser than the noise of single precision
+)
 AXIS_DECIMALS = 5
 
 TISSUE_OF_CLASS = {
@@ -85,7 +90,10 @@ def locate(images: StudyImages, settings: LevelsSettings, *, lowest_level: Level
         raise LevelsError(
             f"no row of lumbar discs found in {len(sagittal)} sagittal series", reason=Reason.LEVELS_NOT_FOUND
         )
-    return level_map(decide(readings, settings, lowest_level), tuple(tissues), settings)
+    decision = decide(readings, settings, lowest_level)
+    frames = frames_of(decision.lead.chain, settings)
+    naming = weigh_ribs(decision.naming, frames, sagittal, settings.ribs)
+    return level_map(replace(decision, naming=naming), frames, tuple(tissues))
 
 
 def _segmented(image: Image, settings: LevelsSettings) -> Segmentation | None:
@@ -95,10 +103,11 @@ def _segmented(image: Image, settings: LevelsSettings) -> Segmentation | None:
         return None
 
 
-def level_map(decision: Decision, tissues: tuple[TissueLabels, ...], settings: LevelsSettings) -> LevelMap:
+def level_map(
+    decision: Decision, frames: tuple[DiscFrame, ...], tissues: tuple[TissueLabels, ...]
+) -> LevelMap:
     """Build the map from the series that leads."""
     chain, naming = decision.lead.chain, decision.naming
-    frames = frames_of(chain, settings)
     discs = tuple(
         make_disc(chain.discs[k], frames[k], level, naming.certainty)
         for k, level in enumerate(naming.levels)

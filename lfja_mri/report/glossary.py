@@ -8,6 +8,7 @@ FLAG_WORDS: Mapping[str, str] = {
     "numbering_uncertain": "another count of the levels is nearly as likely: check the names on the overview",
     "transitional_anatomy_suspected": "a well-formed disc lies below the one called lowest: any name is a convention",
     "sacrum_not_in_view": "the sacrum was not seen, so the names of the levels are assumed",
+    "ribs_disagree": "the ribs speak for another count than the sacrum: six or four lumbar vertebrae, or T12 without ribs",
     "series_disagree": "sagittal series, read alone, give the levels different names",
     "numbering_assumed": "the names of the levels are assumed at one visit or both",
     "joint_from_external_mask": "the joint was placed by another tool's mask",
