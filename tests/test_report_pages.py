@@ -11,7 +11,7 @@ import pytest
 
 from lfja_mri import report
 from lfja_mri.model import Level, Plane, Side
-from lfja_mri.report import views
+from lfja_mri.report import grey, views
 from lfja_mri.report.pages import explanation_lines
 
 ABOUT = report.About("0.1.0", "S01", "baseline", "czervionke_fenton", "abc123")
@@ -182,7 +182,7 @@ def test_a_joint_that_cannot_be_compared_says_why():
 
 
 def test_stored_pictures_serve_where_there_are_no_pixels():
-    picture = views.gray_png(np.zeros((30, 40)))
+    picture = grey.gray_png(np.zeros((30, 40)))
     stored = {"L4-L5 left": report.StoredPair(picture, picture)}
     html = report.comparison_page(fake.change_table(), about=ABOUT, stored=stored)
     check_page(html)

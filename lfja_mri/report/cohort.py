@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lfja_mri.model import Level
-from lfja_mri.report import render, views
+from lfja_mri.report import render
 from lfja_mri.report.comparison import verdict_of
+from lfja_mri.report.grey import data_uri
 from lfja_mri.report.render import About, Row
 
 ACTIVE_GRADE = 2
@@ -151,7 +152,7 @@ def cohort_page(
         summary=summary_lines(summary_rows),
         moved=[row for row in change_rows if verdict_of(row) in {"improved", "worsened"}],
         comparisons=comparisons or {},
-        plots=[(caption, views.data_uri(content)) for caption, content in (plots or {}).items()],
+        plots=[(caption, data_uri(content)) for caption, content in (plots or {}).items()],
     )
 
 

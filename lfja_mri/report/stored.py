@@ -14,7 +14,8 @@ from functools import cache
 import numpy as np
 from PIL import Image as Picture
 
-from lfja_mri.report import palette, render, views
+from lfja_mri.report import palette, render
+from lfja_mri.report.grey import data_uri
 from lfja_mri.report.pages import MARK_CHOICES, ExplanationLine, explanation_lines
 from lfja_mri.report.render import About, Row
 
@@ -141,7 +142,7 @@ def small_picture(png: bytes, width: int = WIDTH_PIXELS, band: tuple[float, floa
     buffer = io.BytesIO()
     few = picture.quantize(palette=_few_colours(), dither=Picture.Dither.NONE)
     few.save(buffer, format="PNG", optimize=True)
-    return views.data_uri(buffer.getvalue())
+    return data_uri(buffer.getvalue())
 
 
 @cache
