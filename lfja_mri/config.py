@@ -287,11 +287,12 @@ class MeasureSettings(Settings):
     enhanced_muscle_ratio: float
     fluid_background_csf_ratio: float
     threshold_relative_uncertainty: float
-    position_uncertainty_mm: float
+    position_uncertainty_share: float
     reference_half_height_mm: float
     reference_least_points: int
     csf_percentile: float
     csf_least_muscle_ratio: float
+    csf_least_study_share: float
     muscle_percentile: float
     enhanced_muscle_to_reference: float
     canal_radius_mm: float
@@ -301,6 +302,7 @@ class MeasureSettings(Settings):
     fat_least_points: int
     suppressed_fat_csf_ratio: float
     suppressed_fat_muscle_ratio: float
+    enhanced_fat_muscle_ratio: float
     shell_inner_mm: float
     shell_outer_mm: float
     sector_bright_share: float

@@ -15,6 +15,7 @@ from lfja_mri.model import Graded, Missing, NotGraded
 RULES = load_rules()
 SHIPPED = (config_folder() / "grading" / "czervionke_fenton.toml").read_text(encoding="utf-8")
 FOCAL = next(rule for rule in RULES.rule if rule.grade == 2).when[0].at_least
+NEAR_HALF = next(rule for rule in RULES.rule if rule.id == "G3-near-half-extension").when[0].at_least
 RIM, BRIGHT = (
     condition.at_least for condition in next(rule for rule in RULES.rule if rule.id == "G2-thin-rim").when
 )
@@ -28,6 +29,10 @@ CASES = [
     ("G4-extension", 4, {"perimeter_fraction": 0.5, "foramen_mm3": VOLUME_MM3}),
     ("G3-majority-perimeter", 3, {"perimeter_fraction": 0.8, "foramen_mm3": VOLUME_MM3 - 0.01}),
     ("G3-majority-perimeter", 3, {"perimeter_fraction": 0.5}),
+    ("G3-near-half-extension", 3, {"perimeter_fraction": 0.499, "foramen_mm3": VOLUME_MM3}),
+    ("G3-near-half-extension", 3, {"perimeter_fraction": NEAR_HALF, "foramen_mm3": VOLUME_MM3}),
+    ("G2-focal-perimeter", 2, {"perimeter_fraction": NEAR_HALF - 0.001, "foramen_mm3": 200.0}),
+    ("G2-focal-perimeter", 2, {"perimeter_fraction": 0.499, "foramen_mm3": VOLUME_MM3 - 0.01}),
     ("G2-focal-perimeter", 2, {"perimeter_fraction": 0.499}),
     ("G2-focal-perimeter", 2, {"perimeter_fraction": FOCAL}),
     ("G2-thin-rim", 2, {"perimeter_fraction": FOCAL - 0.001, "joint_signal_ratio": BRIGHT}),
@@ -104,6 +109,13 @@ def test_extension_without_majority_stays_at_two_and_is_flagged():
     assert outcome.grade == 2
     assert outcome.flags == ("extension_without_majority_perimeter",)
     assert outcome.extension == ("foramen",)
+
+
+def test_extension_at_nearly_half_is_the_grade_between_and_flagged():
+    outcome = judge(joint_with(perimeter_fraction=0.47, foramen_mm3=100.0), RULES)
+    assert isinstance(outcome, Graded)
+    assert outcome.grade == 3
+    assert outcome.flags == ("extension_without_majority_perimeter",)
 
 
 def test_little_coverage_refuses():
@@ -188,7 +200,7 @@ def test_because_is_needed(tmp_path):
     lines = [line for line in SHIPPED.splitlines() if not line.startswith('because = "no abnormal')]
     path = tmp_path / "rules.toml"
     path.write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"rule\.7\.because"):
+    with pytest.raises(ConfigurationError, match=r"rule\.8\.because"):
         load_rules(path)
 
 
@@ -201,7 +213,7 @@ def test_words_for_the_signature_say_what_was_not_verified():
     text = rules_in_words(RULES)
     assert "verified" in text
     assert all(rule.id in text and rule.because in text for rule in RULES.rule)
-    assert [row[0] for row in rule_rows(RULES)] == ["4", "3", "2", "2", "2", "1", "1", "0"]
+    assert [row[0] for row in rule_rows(RULES)] == ["4", "3", "3", "2", "2", "2", "1", "1", "0"]
 
 
 RANGES = {

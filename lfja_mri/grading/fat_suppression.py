@@ -46,14 +46,20 @@ def fat_suppression_at(image: Image, ratio: ZoneSignal, scene: Scene) -> FatSupp
     for radius_mm in scene.settings.fat_search_radii_mm:
         values = ratio.signal_zyx[fat & ratio.imaged & (scene.from_capsule_mm < radius_mm)]
         if len(values) >= scene.settings.fat_least_points:
-            bright = float(np.median(values)) > _brightest_suppressed(ratio, scene)
+            bright = float(np.median(values)) > _brightest_suppressed(image, ratio, scene)
             return FatSuppression.FAILED if bright else FatSuppression.OK
     return FatSuppression.UNVERIFIED
 
 
-def _brightest_suppressed(ratio: ZoneSignal, scene: Scene) -> float:
-    """Return how bright suppressed fat may be: near the coil all tissue is brighter, so muscle beside it counts too."""
+def _brightest_suppressed(image: Image, ratio: ZoneSignal, scene: Scene) -> float:
+    """Return how bright suppressed fat may be: near the coil all tissue is brighter, so muscle beside it counts too.
+
+    On T1 the reference is muscle itself, times a number; fat, were it not suppressed, is three times as bright as muscle
+    there and not ten times, so that a limit of its own is needed.
+    """
     settings = scene.settings
+    if not image.role.contrast.is_fluid_sensitive:
+        return settings.enhanced_fat_muscle_ratio / settings.enhanced_muscle_to_reference
     muscle = ratio.signal_zyx[ratio.of(Zone.MUSCLE)]
     if len(muscle) < settings.reference_least_points:
         return settings.suppressed_fat_csf_ratio

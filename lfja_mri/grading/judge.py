@@ -108,8 +108,10 @@ def _final_grade(fired: Rule, facts: Facts, choices: Choices) -> int:
 
 
 def _extends_without_majority(fired: Rule, facts: Facts) -> bool:
-    targets = facts[EXTENSION_TARGET_COUNT]
-    return fired.grade == 2 and not isinstance(targets, Missing) and targets >= 1
+    targets, perimeter = facts[EXTENSION_TARGET_COUNT], facts["perimeter_fraction"]
+    if isinstance(targets, Missing) or isinstance(perimeter, Missing):
+        return False
+    return fired.grade >= SPREADS_FROM and targets >= 1 and perimeter < HALF
 
 
 def _flags(fired: Rule, values: Facts, facts: Facts) -> tuple[str, ...]:

@@ -188,11 +188,16 @@ def _signal_numbers(source: Source, scene: Scene) -> Numbers:
     others += [_oedema_values(source, moved, scene, 1.0) for moved in _moved_ratios(source, scene)]
     low = {name: min(middle[name], *(other[name] for other in others)) for name in middle}
     high = {name: max(middle[name], *(other[name] for other in others)) for name in middle}
-    return Numbers(middle, *_with_own_error(low, high, scene.settings))
+    tissue = oedema.find_bright_tissue(source.ratio, _threshold(source, scene.settings), scene)
+    farthest = oedema.farthest_extension_mm3(tissue, scene)
+    return Numbers(middle, *_with_own_error(low, high, farthest, scene.settings))
 
 
 def _with_own_error(
-    low: dict[str, float], high: dict[str, float], settings: MeasureSettings
+    low: dict[str, float],
+    high: dict[str, float],
+    farthest_mm3: Mapping[str, float],
+    settings: MeasureSettings,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Add what noise, slice thickness and the place of the zones do to a perimeter and to a volume."""
     for name in ("perimeter_fraction", "perimeter_fraction_max_slice"):
@@ -201,14 +206,14 @@ def _with_own_error(
     for target in EXTENSION_TARGETS:
         name = EXTENSION_PREFIX + target.value
         low[name] = max(0.0, low[name] / settings.extension_uncertainty_factor)
-        high[name] *= settings.extension_uncertainty_factor
+        high[name] = max(high[name] * settings.extension_uncertainty_factor, farthest_mm3[target.value])
     return low, high
 
 
 def _moved_ratios(source: Source, scene: Scene) -> list[ZoneSignal]:
-    """Return the image read a little to either side of the joint plane."""
+    """Return the image read a little to either side of the joint plane, further where the joint was less well seen."""
     frame = scene.joint.frame
-    step: FloatArray = frame.normal_lps * min(frame.uncertainty_mm, scene.settings.position_uncertainty_mm)
+    step: FloatArray = frame.normal_lps * frame.uncertainty_mm * scene.settings.position_uncertainty_share
     return [
         read_zones(scene, source.image, sign * step).divided_by(source.reference.signal) for sign in (-1, 1)
     ]

@@ -114,6 +114,18 @@ def extension_volumes_mm3(tissue: BrightTissue, scene: Scene) -> dict[str, float
     return {target.value: volume_mm3(tissue, beyond & place(target)) for target in EXTENSION_TARGETS}
 
 
+def farthest_extension_mm3(tissue: BrightTissue, scene: Scene) -> dict[str, float]:
+    """Return the volume of every connected bright voxel of each target outside the shell, in mm3: what it could be at most.
+
+    Veins and roots that touch the joint's oedema count here, and spread through a neck counts too.
+    """
+    outside = scene.from_space_mm > scene.settings.shell_outer_mm
+    return {
+        target.value: volume_mm3(tissue, np.asarray(outside & tissue.ratio.of(target)))
+        for target in EXTENSION_TARGETS
+    }
+
+
 def volume_mm3(tissue: BrightTissue, mask: BoolArray) -> float:
     """Return the volume of connected bright tissue in a mask, in mm3; higher is worse."""
     return float((tissue.connected & mask).sum() * tissue.ratio.voxel_mm3)

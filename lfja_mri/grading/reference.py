@@ -16,6 +16,7 @@ from lfja_mri.config import MeasureSettings
 from lfja_mri.geometry import apply, sample
 from lfja_mri.grading.sampling import Scene, ZoneSignal
 from lfja_mri.model import (
+    BoolArray,
     Contrast,
     FloatArray,
     Image,
@@ -60,7 +61,7 @@ def reference_of(image: Image, zones: ZoneSignal, scene: Scene) -> Reference | N
         Joint, study and places of tissue.
     """
     settings = scene.settings
-    csf = _percentile(_signal(image, SpineTissue.CANAL, scene), settings.csf_percentile, settings)
+    csf = _csf(image, scene)
     marrow = _percentile(_signal(image, SpineTissue.VERTEBRA, scene), 50.0, settings)
     muscle_signal = zones.signal_zyx[zones.of(Zone.MUSCLE)]
     muscle = _percentile(muscle_signal, settings.muscle_percentile, settings)
@@ -74,10 +75,41 @@ def reference_of(image: Image, zones: ZoneSignal, scene: Scene) -> Reference | N
     return Reference(signal=main, csf=csf, muscle=muscle, marrow=marrow)
 
 
+def _csf(image: Image, scene: Scene) -> float | None:
+    """Return the signal of CSF at the joint's level, but no less than a stated share of the brightest level's.
+
+    Where roots or the conus fill the sac, or its fluid pulses after an inversion, the sac is darker than resting fluid
+    would be there; fluid and oedema of the joint are not.
+    """
+    settings = scene.settings
+    here = _percentile(_signal(image, SpineTissue.CANAL, scene), settings.csf_percentile, settings)
+    line = scene.level_map.canal_line_lps_mm
+    if here is None or len(line) < 2:
+        return here
+    tube = _tube_points_lps_mm(_filled(line), settings.canal_radius_mm)
+    signal = _read(image, tube, scene)
+    levels = (
+        signal[_near(tube, disc.centre_lps_mm, disc.axes.cranial, settings)] for disc in scene.level_map.discs
+    )
+    found = (_percentile(values, settings.csf_percentile, settings) for values in levels)
+    brightest = max((value for value in found if value is not None), default=0.0)
+    return max(here, settings.csf_least_study_share * brightest)
+
+
 def _signal(image: Image, tissue: SpineTissue, scene: Scene) -> FloatArray:
-    points = tissue_points_lps_mm(tissue, scene)
-    values = sample(image.volume, points + scene.joint.shift_of(image.key))
+    values = _read(image, tissue_points_lps_mm(tissue, scene), scene)
     return values[np.isfinite(values)]
+
+
+def _read(image: Image, points_lps_mm: FloatArray, scene: Scene) -> FloatArray:
+    return sample(image.volume, points_lps_mm + scene.joint.shift_of(image.key))
+
+
+def _near(
+    points_lps_mm: FloatArray, centre_lps_mm: FloatArray, cranial: FloatArray, settings: MeasureSettings
+) -> BoolArray:
+    height_mm = (points_lps_mm - centre_lps_mm) @ cranial
+    return np.asarray(np.abs(height_mm) <= settings.reference_half_height_mm)
 
 
 def tissue_points_lps_mm(tissue: SpineTissue, scene: Scene) -> FloatArray:
@@ -97,7 +129,7 @@ def tissue_points_lps_mm(tissue: SpineTissue, scene: Scene) -> FloatArray:
     if tissue is not SpineTissue.CANAL:
         return found
     sac = _within_sac(found, scene.level_map.canal_line_lps_mm, settings)
-    return sac[np.abs((sac - centre) @ cranial) <= half_height_mm]
+    return sac[_near(sac, centre, cranial, settings)]
 
 
 def _within_sac(points_lps_mm: FloatArray, line_lps_mm: FloatArray, settings: MeasureSettings) -> FloatArray:
@@ -140,6 +172,7 @@ def _tube_points_lps_mm(middle: FloatArray, radius_mm: float) -> FloatArray:
 
 
 def _percentile(values: FloatArray, percent: float, settings: MeasureSettings) -> float | None:
-    if len(values) < settings.reference_least_points:
+    known = values[np.isfinite(values)]
+    if len(known) < settings.reference_least_points:
         return None
-    return float(np.percentile(values, percent))
+    return float(np.percentile(known, percent))
