@@ -67,6 +67,7 @@ class RibSettings(Settings):
     surround_mm: float
     places: int
     least_in_view: float
+    flattest_share: float
     present_from: float
     absent_below: float
     disagreeing_confidence: float

@@ -159,7 +159,7 @@ def _likeness(image: Image, body: Body, side: Side, settings: RibSettings) -> fl
 
 
 def _at(image: Image, body: Body, side: Side, lateral_mm: float, settings: RibSettings) -> float | None:
-    """Best likeness within reach of where the neck crosses one parasagittal plane."""
+    """Best likeness within reach of where the neck crosses one parasagittal plane; None in a void or out of view."""
     behind, above = neck_course(body, lateral_mm, settings)
     back_reach, up_reach = settings.reach_mm
     margin = max(
@@ -177,6 +177,8 @@ def _at(image: Image, body: Body, side: Side, lateral_mm: float, settings: RibSe
         + side.lateral_sign * lateral_mm * body.left
     )
     values, seen = _read(image, points)
+    if not seen.any() or values[seen].std() < settings.flattest_share * image.volume.values_zyx.std():
+        return None
     best = [
         _best(values, seen, template, weight, margin, settings.least_in_view)
         for template, weight in templates(settings.half_heights_mm, settings.surround_mm)
