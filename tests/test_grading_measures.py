@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from grading_toy import JOINT, SETTINGS, Toy, axial, measured, sagittal
+from grading_toy import CANAL_X_MM, JOINT, SETTINGS, Toy, axial, measured, sagittal, study_of, toy_levels
 
 from lfja_mri.errors import Reason
-from lfja_mri.grading import judge, load_rules
-from lfja_mri.model import Contrast, Graded, Missing, NotGraded, SeriesShift
+from lfja_mri.geometry import grid_points
+from lfja_mri.grading import judge, load_rules, measure_joint
+from lfja_mri.model import Contrast, Graded, Image, Level, LevelMap, Missing, NotGraded, SeriesShift
 
 RULES = load_rules()
 
@@ -93,6 +94,46 @@ def test_without_t1_fat_is_what_t2_shows_bright_and_another_suppressed_series_da
     assert measured(failed, plain, inverted).sources[0] == "sagittal_stir"
     assert measured(axial(toy), plain, inverted).fat_suppression == "ok"
     assert measured(failed, plain).fat_suppression == "unverified"  # bright on both may be fluid
+
+
+@pytest.mark.parametrize(("fat", "state"), [(0.06, "ok"), (0.12, "ok"), (0.17, "failed")])
+def test_fat_left_after_contrast_is_noticed_though_it_is_hardly_brighter_than_muscle(fat, state):
+    enhanced = axial(Toy(fat=fat), Contrast.T1_FS_GD)
+    assert measured(enhanced, sagittal(Toy(), Contrast.T1, pitch_mm=3.0)).fat_suppression == state
+
+
+def with_dark_upper_sac(image: Image, share: float) -> Image:
+    """Return the image with the sac's fluid darkened above z = -14 mm, as pulsing does after an inversion."""
+    volume = image.volume
+    x, y, z = np.moveaxis(grid_points(volume.voxel_to_lps, volume.values_zyx.shape), -1, 0)
+    sac = (np.hypot(x - CANAL_X_MM, y + 6) < 8) & (z > -14)
+    return replace(image, volume=replace(volume, values_zyx=np.where(sac, share, 1.0) * volume.values_zyx))
+
+
+def two_levels() -> LevelMap:
+    upper = toy_levels()
+    lower = replace(
+        upper.discs[0], level=Level.L5_S1, centre_lps_mm=upper.discs[0].centre_lps_mm - [0, 0, 34]
+    )
+    line = np.stack([np.full(99, CANAL_X_MM), np.full(99, -6.0), np.linspace(30, -37, 99)], axis=1)
+    return replace(upper, discs=(upper.discs[0], lower), canal_line_lps_mm=line)
+
+
+def test_pulsing_fluid_of_the_upper_sac_is_no_reference():
+    image = sagittal(Toy(fluid_mm=1.8, arc_share=0.25))
+    dark = with_dark_upper_sac(image, 0.6)
+    even, pulsing = (measure_joint(JOINT, study_of(one), two_levels(), SETTINGS) for one in (image, dark))
+    assert even.reference["csf"] == pytest.approx(1000, rel=0.03)
+    assert pulsing.reference["csf"] == pytest.approx(850, rel=0.03)
+
+
+def test_a_joint_that_is_hardly_seen_gets_a_wider_range():
+    image = axial(Toy(fluid_mm=1.8, arc_share=0.6))
+    hardly = replace(JOINT, frame=replace(JOINT.frame, uncertainty_mm=3.4))
+    sure, unsure = (measured(image, joint=joint) for joint in (JOINT, hardly))
+    assert unsure.perimeter_fraction == sure.perimeter_fraction
+    assert unsure.low["perimeter_fraction"] < sure.low["perimeter_fraction"]
+    assert unsure.high["perimeter_fraction"] >= sure.high["perimeter_fraction"]
 
 
 def test_another_series_takes_over_where_fat_suppression_failed():
