@@ -112,6 +112,14 @@ def test_a_subject_with_two_studies_for_a_visit_is_left_out_with_the_reason(tmp_
     ]
 
 
+def test_a_row_that_stands_there_twice_counts_once(tmp_path):
+    path = tmp_path / "trial.csv"
+    path.write_text("subject,visit,path\na,baseline,x\na,baseline, x\na,12,y\n")
+    manifest = read_manifest(path)
+    assert [one.visit for one in manifest.visits] == ["baseline", "12"]
+    assert [(one.where, one.reason) for one in manifest.rejections] == [("row 2", Reason.DUPLICATE_FILE)]
+
+
 def test_a_manifest_without_a_usable_row_is_refused(tmp_path):
     path = tmp_path / "trial.csv"
     path.write_text("subject,visit,path\na,baseline,x\na,baseline,y\n")

@@ -56,7 +56,7 @@ def read_manifest(path: Path) -> Manifest:
     """Read a manifest; paths are relative to its own folder.
 
     A subject with two studies for one visit is left out of that visit, with the reason: which of the two counts is
-    not for a program to guess.
+    not for a program to guess. A row that stands there twice counts once, and the second is named.
 
     Raises
     ------
@@ -64,12 +64,18 @@ def read_manifest(path: Path) -> Manifest:
         The file cannot be read, lacks a column, or no row can be used.
     """
     rows = list(enumerate(read_csv(path, MANIFEST_COLUMNS), start=1))
-    counts = Counter((row["subject"].strip(), row["visit"].strip()) for _, row in rows)
-    visits, rejections = [], []
+    distinct = {tuple(row[column].strip() for column in MANIFEST_COLUMNS) for _, row in rows}
+    counts = Counter((subject, visit) for subject, visit, _ in distinct)
+    visits: list[ManifestVisit] = []
+    rejections: list[Rejection] = []
     for number, row in rows:
         visit = ManifestVisit(row["subject"].strip(), row["visit"].strip(), path.parent / row["path"].strip())
         refusal = _refusal(number, row["path"].strip(), visit, counts[visit.subject, visit.visit])
-        if refusal is None:
+        if refusal is None and visit in visits:
+            rejections.append(
+                Rejection(f"row {number}", Reason.DUPLICATE_FILE, "this row stands there twice")
+            )
+        elif refusal is None:
             visits.append(visit)
         else:
             rejections.append(refusal)
