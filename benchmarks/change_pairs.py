@@ -31,8 +31,8 @@ from benchmarks.change_scans import Scan, slim, slipped
 from benchmarks.phantoms import ROOT, digest_of, write_whole
 from lfja_mri.change import VisitJoint, read_visit_joint
 from lfja_mri.change.common_frame import CommonFrame, common_frame
-from lfja_mri.change.repeatability import JointPair, repeatability, repeatability_toml
-from lfja_mri.config import ChangeSettings, RepeatabilitySettings, digest, load_change_settings
+from lfja_mri.change.repeatability import JointPair, repeatability_both_ways, repeatability_toml
+from lfja_mri.config import ChangeSettings, digest, load_change_settings
 from lfja_mri.facets import place_joints
 from lfja_mri.model import (
     AbsentJoint,
@@ -239,22 +239,6 @@ def repeat_pairs(person: Person, road: Road, *, registered: bool) -> list[JointP
     ]
 
 
-def measured_repeatability(
-    people: Sequence[Person], road: Road, settings: ChangeSettings, provenance: str
-) -> RepeatabilitySettings:
-    """Return the repeatability in common frames and in each scan's own, as one file."""
-    found = [
-        repeatability(
-            [pair for person in people for pair in repeat_pairs(person, road, registered=registered)],
-            provenance=provenance,
-            fewest_pairs=settings.fewest_pairs,
-            registered=registered,
-        )
-        for registered in (True, False)
-    ]
-    return found[0].model_copy(update={"protocol": found[0].protocol + found[1].protocol})
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the repeatability of every measure on training phantoms and write the file."""
     parser = argparse.ArgumentParser(
@@ -272,7 +256,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{asked.people} phantom people (training seeds {FIRST_TRAINING_SEED}-{last}), two scans of one day each, good "
         "and fair quality, 1.5 and 3 T, STIR and axial T2, with and without axial T2 FS"
     )
-    found = measured_repeatability(people, prepare(), settings, provenance)
+    road = prepare()
+    in_one_frame, apart = (
+        [pair for person in people for pair in repeat_pairs(person, road, registered=registered)]
+        for registered in (True, False)
+    )
+    found = repeatability_both_ways(
+        in_one_frame, apart, provenance=provenance, fewest_pairs=settings.fewest_pairs
+    )
     write_text(asked.repeatability, repeatability_toml(found, detection_z=settings.detection_z))
 
 

@@ -9,7 +9,13 @@ from pathlib import Path
 from lfja_mri.batch.folder import STUDIES, read_record
 from lfja_mri.change import Change, Evidence, RoleProtocol, compare_tables, protocol_of
 from lfja_mri.change.common_frame import common_frame
-from lfja_mri.change.repeatability import joint_pairs, read_pairs, repeatability, repeatability_toml
+from lfja_mri.change.repeatability import (
+    JointPair,
+    joint_pairs,
+    read_pairs,
+    repeatability_both_ways,
+    repeatability_toml,
+)
 from lfja_mri.config import ChangeSettings
 from lfja_mri.errors import InputError, UsageError
 from lfja_mri.ingest import find_studies
@@ -84,13 +90,23 @@ def result_rows(result: StudyResult, visit: Visit, road: Road) -> list[dict[str,
 
 
 def repeatability_of(pairs: Path, road: Road, settings: ChangeSettings, provenance: str) -> str:
-    """Measure repeatability from pairs of scans, and return it as the TOML that `change.toml` names."""
-    joints = [
-        joint
-        for pair in read_pairs(pairs)
-        for joint in joint_pairs(read_visit(pair.first, road).rows, read_visit(pair.second, road).rows)
-    ]
-    found = repeatability(joints, provenance=provenance, fewest_pairs=settings.fewest_pairs)
+    """Measure repeatability from pairs of scans, and return it as the TOML that `change.toml` names.
+
+    Pairs with pixels are measured twice: each scan in its own joint frames, as tables are compared, and both in common
+    ones, as `compare` and `cohort` do.
+    """
+    apart: list[JointPair] = []
+    in_one_frame: list[JointPair] = []
+    for pair in read_pairs(pairs):
+        first, second = read_visit(pair.first, road), read_visit(pair.second, road)
+        apart += joint_pairs(first.rows, second.rows)
+        if first.result is not None and second.result is not None:
+            common = common_frame(first.result, second.result, grader(road), settings)
+            rows = (result_rows(result, Visit(), road) for result in (common.baseline, common.follow_up))
+            in_one_frame += joint_pairs(*rows)
+    found = repeatability_both_ways(
+        in_one_frame, apart, provenance=provenance, fewest_pairs=settings.fewest_pairs
+    )
     return repeatability_toml(found, detection_z=settings.detection_z)
 
 

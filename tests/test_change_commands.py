@@ -77,6 +77,13 @@ def test_the_exit_code_tells_a_script_what_it_asked(visits, asked, code):
     assert code is ExitCode.USAGE or result.stdout.startswith(",".join(CHANGE_COLUMNS))
 
 
+def test_a_side_without_a_study_is_code_four_and_leaves_the_pipe_empty(visits, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = runner.invoke(app, ["compare", str(visits[0]), str(tmp_path / "empty"), "--out", "-"])
+    assert result.exit_code == ExitCode.NOTHING_USABLE
+    assert result.stdout == ""
+
+
 def test_a_visit_against_itself_is_unchanged_and_backwards_is_the_mirror(visits):
     first, second = visits
 

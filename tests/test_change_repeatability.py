@@ -14,6 +14,7 @@ from lfja_mri.change.repeatability import (
     measure_repeatability,
     read_pairs,
     repeatability,
+    repeatability_both_ways,
     repeatability_toml,
 )
 from lfja_mri.change.types import MEASURES
@@ -161,3 +162,13 @@ def test_all_and_none_of_a_whole_are_told_alike(share):
         noise_scale("perimeter_fraction", 1 - share), abs=1e-6
     )
     assert noise_scale("effusion_width_mm", share) == share
+
+
+def test_joints_in_one_frame_get_their_own_noise_where_there_are_enough():
+    many, few = many_pairs(4), many_pairs(1)
+    both = repeatability_both_ways(many, many, provenance="ours", fewest_pairs=20)
+    assert {entry.registered for entry in both.protocol} == {True, False}
+    apart = repeatability_both_ways(few, many, provenance="ours", fewest_pairs=20)
+    assert {entry.registered for entry in apart.protocol} == {False}
+    with pytest.raises(InputError):
+        repeatability_both_ways(many, few, provenance="ours", fewest_pairs=20)

@@ -10,6 +10,7 @@ from test_batch_run import SameProcess, write_studies
 from typer.testing import CliRunner
 
 from lfja_mri.app import app
+from lfja_mri.batch import cohort as batch_cohort
 from lfja_mri.batch import pairs
 from lfja_mri.batch import run as batch_run
 from lfja_mri.batch import tasks as batch_tasks
@@ -31,7 +32,10 @@ VISITS = ("baseline", "3 months", "6 months", "12 months", "18 months", "24 mont
 
 @pytest.fixture
 def studies(tmp_path, monkeypatch):
+    """Six studies that take a tenth of a second each; the plots, which take longer, are tested by themselves."""
     monkeypatch.setattr(batch_run, "WorkerPool", SameProcess)
+    for plot in ("grades_plot", "changes_plot"):
+        monkeypatch.setattr(batch_cohort, plot, lambda *_: b"a plot")
     return sorted(write_studies(tmp_path / "in", 6).iterdir())
 
 

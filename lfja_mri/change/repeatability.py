@@ -106,6 +106,25 @@ def repeatability(
     return RepeatabilitySettings(provenance=provenance, provisional=False, protocol=filled)
 
 
+def repeatability_both_ways(
+    in_one_frame: Sequence[JointPair], apart: Sequence[JointPair], *, provenance: str, fewest_pairs: int
+) -> RepeatabilitySettings:
+    """Fit the repeatability of joints measured in common frames, and of the same joints each in its own scan's frame.
+
+    Without enough pairs in common frames, of those apart alone: they only overstate the noise of the others.
+
+    Raises
+    ------
+    InputError
+        No measure has enough pairs.
+    """
+    found = repeatability(apart, provenance=provenance, fewest_pairs=fewest_pairs)
+    if len(in_one_frame) < max(fewest_pairs, 2):
+        return found
+    finer = repeatability(in_one_frame, provenance=provenance, fewest_pairs=fewest_pairs, registered=True)
+    return finer.model_copy(update={"protocol": finer.protocol + found.protocol})
+
+
 def measure_repeatability(name: str, first: FloatArray, second: FloatArray) -> MeasureRepeatability:
     """Return the repeatability of one measure.
 
