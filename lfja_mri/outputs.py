@@ -44,7 +44,7 @@ def study_content(result: StudyResult, visit: Visit, road: Road, extras: Extras)
     files = {
         "grades.csv": to_csv(GRADES_COLUMNS, grade_rows(result, visit, scale_of(road))).encode(),
         "measurements.json": to_json(_measurements(result)),
-        "explanations.txt": _explanations(result, road).encode(),
+        "explanations.txt": _explanations(result, road, pictured=extras.pictures).encode(),
     }
     files |= _regions(result)
     if extras.pictures:
@@ -113,8 +113,13 @@ def _measurements(result: StudyResult) -> Mapping[str, Any]:
     )
 
 
-def _explanations(result: StudyResult, road: Road) -> str:
-    return "\n\n".join(explain(joint, road.rules) for joint in result.joints) + "\n"
+def _explanations(result: StudyResult, road: Road, *, pictured: bool) -> str:
+    drawn = pictured and bool(result.images)
+    told = (
+        explain(joint, road.rules, picture_name(joint) if drawn and joint.joint is not None else "")
+        for joint in result.joints
+    )
+    return "\n\n".join(told) + "\n"
 
 
 def _pictures(result: StudyResult) -> dict[str, bytes]:

@@ -79,6 +79,14 @@ def test_explanation_sets_each_number_against_its_threshold():
     assert "grade 2" not in text
 
 
+def test_explanation_names_the_worst_slice_and_the_picture():
+    joint = joint_with(perimeter_fraction_max_slice=0.7, further={"worst_slice_above_mm": -4.2})
+    text = explain(result_of(joint), RULES, "pictures/L4-L5_right.png")
+    assert "worst slice: 70% of the perimeter, 4 mm below the joint's middle" in text
+    assert text.endswith("  picture: pictures/L4-L5_right.png")
+    assert "picture" not in explain(result_of(joint), RULES)
+
+
 def test_explanation_of_a_refusal_names_the_reason():
     text = explain(result_of(joint_with(perimeter_fraction=Missing(Reason.FAT_SUPPRESSION_FAILED))), RULES)
     assert "not graded (fat suppression failed" in text

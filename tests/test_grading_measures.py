@@ -29,6 +29,17 @@ def test_perimeter_fraction_is_the_arc(share):
     assert found == pytest.approx(share, abs=0.08)
 
 
+@pytest.mark.parametrize("height_mm", [-5.0, 5.0])
+def test_the_worst_slice_is_where_the_oedema_is(height_mm):
+    whole, none = (axial(Toy(fluid_mm=1.5, arc_share=share), pitch_mm=3.0) for share in (0.8, 0.0))
+    volume = whole.volume
+    z = volume.voxel_to_lps[2, 3] + volume.voxel_to_lps[2, 2] * np.arange(len(volume.values_zyx))
+    here = (np.abs(z - height_mm) < 3)[:, None, None]
+    mixed = np.where(here, volume.values_zyx, none.volume.values_zyx)
+    found = measured(replace(whole, volume=replace(volume, values_zyx=mixed)))
+    assert found.further["worst_slice_above_mm"] == pytest.approx(height_mm, abs=2.5)
+
+
 @pytest.mark.parametrize(
     ("toy", "grade"),
     [

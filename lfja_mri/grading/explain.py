@@ -8,8 +8,13 @@ from lfja_mri.grading.rules import Condition, Rule, RuleTable
 from lfja_mri.model import Graded, JointResult, Measure, Measurements, Missing, NotGraded, Outcome
 
 
-def explain(joint: JointResult, rules: RuleTable) -> str:
-    """Tell which rule decided, each number against its threshold, and the images used.
+def explain(joint: JointResult, rules: RuleTable, picture: str = "") -> str:
+    """Tell which rule decided, each number against its threshold, the images used, and where it was worst.
+
+    Parameters
+    ----------
+    picture
+        Path of the joint's picture, if one was drawn.
 
     Returns
     -------
@@ -22,6 +27,7 @@ def explain(joint: JointResult, rules: RuleTable) -> str:
     facts = facts_for(measured_values(measurements), rules)
     lines += [line for rule in _considered(joint.outcome, rules) for line in _rule_lines(rule, facts)]
     lines += _evidence(measurements, joint.outcome)
+    lines += [f"  picture: {picture}"] if picture else []
     return "\n".join(lines)
 
 
@@ -64,9 +70,20 @@ def _evidence(measurements: Measurements, outcome: Outcome) -> list[str]:
     lines.append(f"  fat suppression: {measurements.fat_suppression.replace('_', ' ')}")
     worst = measurements.perimeter_fraction_max_slice
     if not isinstance(worst, Missing):
-        lines.append(f"  worst slice: {worst:.0%} of the perimeter")
+        lines.append(
+            f"  worst slice: {worst:.0%} of the perimeter{_where(measurements) if worst > 0 else ''}"
+        )
     if isinstance(outcome, Graded) and outcome.extension:
         lines.append(f"  extends into: {', '.join(target.replace('_', ' ') for target in outcome.extension)}")
     if outcome.flags:
         lines.append(f"  flags: {', '.join(flag.replace('_', ' ') for flag in outcome.flags)}")
     return lines
+
+
+def _where(measurements: Measurements) -> str:
+    """Say how high the worst slice lies; archives of older measures do not know."""
+    above = measurements.further.get("worst_slice_above_mm")
+    if above is None or isinstance(above, Missing):
+        return ""
+    side = "above" if above > 0 else "below"
+    return f", {abs(above):.0f} mm {side} the joint's middle"

@@ -27,6 +27,7 @@ FURTHER_MEASURES: tuple[str, ...] = (
     "bone_oedema_fraction",
     "soft_tissue_oedema_signal_ratio",
     "soft_tissue_oedema_fraction",
+    "worst_slice_above_mm",
 )
 EXTENSION_TARGET_COUNT = "extension_targets"
 EXTENSION_PREFIX = "extension_mm3."

@@ -238,6 +238,7 @@ def _oedema_values(source: Source, ratio: ZoneSignal, scene: Scene, factor: floa
         "bone_oedema_signal_ratio": oedema.signal_ratio(tissue, bone),
         "bone_oedema_fraction": oedema.bright_share(tissue, processes),
         "soft_tissue_oedema_signal_ratio": oedema.signal_ratio(tissue, soft),
+        "worst_slice_above_mm": perimeter.max_slice_z_mm - float(scene.joint.frame.centre_lps_mm[2]),
         "soft_tissue_oedema_fraction": oedema.bright_share(tissue, ratio.perimeter & soft),
         **{
             EXTENSION_PREFIX + name: volume

@@ -12,10 +12,14 @@ from lfja_mri.model import BoolArray, FloatArray, Zone
 
 @dataclass(frozen=True)
 class PerimeterFraction:
-    """Share of the perimeter that is abnormal: mean over slices by the joint's length in each, and the worst slice."""
+    """Share of the perimeter that is abnormal: mean over slices by the joint's length in each, and the worst slice.
+
+    `max_slice_z_mm` is the height of the worst slice in LPS; the lowest of them where several are as bad.
+    """
 
     weighted: float
     max_slice: float
+    max_slice_z_mm: float
 
 
 def perimeter_fraction(tissue: BrightTissue, shell: BoolArray, bright_share: float) -> PerimeterFraction:
@@ -37,13 +41,16 @@ def perimeter_fraction(tissue: BrightTissue, shell: BoolArray, bright_share: flo
     shares = sector_shares(tissue, shell)
     known = np.isfinite(shares)
     weights = _joint_length(tissue) * (known.mean(axis=1) >= 0.5)
+    place = tissue.ratio.zones.voxel_to_lps
     if not weights.sum():
-        return PerimeterFraction(0.0, 0.0)
+        return PerimeterFraction(0.0, 0.0, float(place[2, 3] + place[2, 2] * (len(weights) // 2)))
     abnormal = np.where(known, shares >= bright_share, False)
     by_slice = abnormal.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    worst = int(np.argmax(np.where(weights > 0, by_slice, -1.0)))
     return PerimeterFraction(
         weighted=float((by_slice * weights).sum() / weights.sum()),
-        max_slice=float(by_slice[weights > 0].max()),
+        max_slice=float(by_slice[worst]),
+        max_slice_z_mm=float(place[2, 3] + place[2, 2] * worst),
     )
 
 
