@@ -18,7 +18,7 @@ from lfja_mri.outputs import scale_of
 from lfja_mri.pipeline import Road, prepare
 from lfja_mri.results import Visit, grade_rows
 
-PEOPLE, SLIP_PEOPLE, JOBS = 7, 3, 2
+PEOPLE, SLIP_PEOPLE, JOBS = 10, 3, 2
 
 
 @dataclass(frozen=True, eq=False)
