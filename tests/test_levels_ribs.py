@@ -17,12 +17,14 @@ from lfja_mri.levels.ribs import (
     DISAGREE,
     Body,
     Count,
+    RibEvidence,
     Ribs,
     body_above,
     neck_course,
     rib_evidence,
     weigh_ribs,
 )
+
 from lfja_mri.model import (
     STANDARD_LEVELS,
     Axes,
@@ -185,3 +187,11 @@ def test_a_row_without_l1_l2_asks_no_ribs() -> None:
     low = Naming(STANDARD_LEVELS[2:], 2, 1.0, NumberingBasis.SACRUM, ())
     found = weigh_ribs(low, frames()[4:], [image(picture(()))], SETTINGS)
     assert (found.certainty, found.flags) == (SETTINGS.sacrum_alone_confidence, ())
+
+
+def test_one_doubtful_side_beside_l1_does_not_speak_against_the_sacrum() -> None:
+    high, low = SETTINGS.present_from + 0.14, SETTINGS.present_from - 0.05
+    beside = {("T12", side): high for side in Side} | {("L1", Side.LEFT): low, ("L1", Side.RIGHT): high}
+    found = RibEvidence(beside, SETTINGS)
+    assert found.ribs("L1") is Ribs.PRESENT
+    assert found.count is Count.UNKNOWN

@@ -78,9 +78,13 @@ class RibEvidence:
 
     @property
     def count(self) -> Count:
-        """Compare with the names: T12 carries the last ribs."""
+        """Compare with the names: T12 carries the last ribs.
+
+        To speak against the sacrum each side must show a rib beside L1 by itself; to bear it out, both together beside T12.
+        """
         twelfth, first = self.ribs("T12"), self.ribs("L1")
-        if first is Ribs.PRESENT or twelfth is Ribs.ABSENT:
+        each = [self.likeness.get(("L1", side)) or 0.0 for side in Side]
+        if twelfth is Ribs.ABSENT or min(each) >= self.settings.present_from:
             return Count.DISAGREES
         agree = twelfth is Ribs.PRESENT and first in {Ribs.ABSENT, Ribs.UNCLEAR}
         return Count.AGREES if agree else Count.UNKNOWN
