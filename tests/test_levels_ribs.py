@@ -24,7 +24,6 @@ from lfja_mri.levels.ribs import (
     rib_evidence,
     weigh_ribs,
 )
-
 from lfja_mri.model import (
     STANDARD_LEVELS,
     Axes,
