@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lfja_mri import visits
 from lfja_mri.change.noise import noise_scale
 from lfja_mri.change.repeatability import (
     fit_sem,
@@ -172,3 +175,20 @@ def test_joints_in_one_frame_get_their_own_noise_where_there_are_enough():
     assert {entry.registered for entry in apart.protocol} == {False}
     with pytest.raises(InputError):
         repeatability_both_ways(many, few, provenance="ours", fewest_pairs=20)
+
+
+def test_repeats_with_pixels_are_measured_in_common_frames_as_well(tmp_path, monkeypatch):
+    generator = np.random.default_rng(11)
+    (tmp_path / "pairs.csv").write_text("subject,first,second\n" + "a,x,y\n" * 4)
+    monkeypatch.setattr(
+        visits, "read_visit", lambda *_: SimpleNamespace(rows=rows(generator), result="pixels")
+    )
+    monkeypatch.setattr(visits, "grader", lambda _: None)
+    monkeypatch.setattr(
+        visits,
+        "common_frame",
+        lambda *_: SimpleNamespace(baseline=rows(generator), follow_up=rows(generator)),
+    )
+    monkeypatch.setattr(visits, "result_rows", lambda result, *_: result)
+    text = visits.repeatability_of(tmp_path / "pairs.csv", None, load_change_settings(), "ours")
+    assert text.count("registered = true") == text.count("registered = false") == 2
