@@ -128,6 +128,8 @@ class JointPrior(Settings):
     height_mm: float
     normal_cranial: float
     bend_deg: float
+    disc_depth_mm: float
+    disc_width_mm: float
 
 
 class ToleranceSettings(Settings):
@@ -242,6 +244,10 @@ class SagittalSettings(Settings):
     joint_sd: tuple[float, float, float, float]
     height_sd_share: float
     gain: float
+    length_share: float
+    dry_gap_mm: float
+    gap_per_fluid: float
+    gap_range_mm: tuple[float, float]
     present_evidence: float
     uncertainty_mm: float
     confidence: float
@@ -260,8 +266,7 @@ class MaskSettings(Settings):
 class FacetsSettings(Settings):
     """Where a facet joint may lie, and how it is refined."""
 
-    reference_depth_mm: float
-    reference_width_mm: float
+    scale_trust: float
     scale_range: tuple[float, float]
     canal_weight: float
     gap_mm: float

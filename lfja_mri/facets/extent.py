@@ -71,6 +71,9 @@ def fit_height(
         The score of each axial slice; beyond the stack's ends nothing is said.
     beside
         Evidence of sagittal slices, whose ends are far sharper; used as far as they show the joint at all.
+
+    Both are means over what is likely: slices are thicker than the ends are sharp, and the single likeliest place jumps
+    from slice to slice.
     """
     middle = HEIGHT_CANDIDATES_MM[:, None]
     half = 0.5 * shape.height_mm * HEIGHT_SHARES[None, :]
@@ -85,8 +88,10 @@ def fit_height(
         inside = _inside(beside.heights_mm, middle, half, BESIDE_EDGE_MM)
         gain = settings.beside_gain * step * _visibility(beside, shape, settings)
         total = total + gain * (inside @ (beside.evidence - settings.beside_score))
-    best = np.unravel_index(int(np.argmax(total)), total.shape)
-    return float(HEIGHT_CANDIDATES_MM[best[0]]), float(HEIGHT_SHARES[best[1]] * shape.height_mm)
+    likely = np.exp(total - total.max())
+    likely = likely / likely.sum()
+    middle_mm = float(likely.sum(axis=1) @ HEIGHT_CANDIDATES_MM)
+    return middle_mm, float(likely.sum(axis=0) @ HEIGHT_SHARES) * shape.height_mm
 
 
 def _inside(heights: FloatArray, middle: FloatArray, half: FloatArray, edge_mm: float) -> FloatArray:

@@ -27,6 +27,8 @@ class Site:
         The disc of the level; `axes` are its axes with `left` pointing to the patient's left.
     canal_offset_mm
         (anterior, left, cranial) of the canal's middle in the disc's plane.
+    depth_scale, width_scale
+        How much deeper and wider this person's discs are than those that the prior belongs to.
     """
 
     level: Level
@@ -34,6 +36,8 @@ class Site:
     disc: Disc
     axes: Axes
     canal_offset_mm: FloatArray
+    depth_scale: float
+    width_scale: float
 
     def to_lps(self, offsets_mm: FloatArray) -> FloatArray:
         """Turn (anterior, left, cranial) offsets from the disc's centre, shape (..., 3), into LPS mm."""

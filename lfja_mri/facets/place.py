@@ -12,6 +12,7 @@ from lfja_mri.errors import Reason
 from lfja_mri.facets.alignment import level_shifts
 from lfja_mri.facets.coverage import coverage_of
 from lfja_mri.facets.cuts import best_axial_image
+from lfja_mri.facets.film import with_fluid
 from lfja_mri.facets.frames import Site
 from lfja_mri.facets.masks import ProcessMasks, joint_from_masks
 from lfja_mri.facets.parasagittal import ShiftedImages
@@ -25,7 +26,7 @@ from lfja_mri.facets.refine import (
     refine_pair,
     sagittal_frame,
 )
-from lfja_mri.facets.sagittal import place_together, search_joint
+from lfja_mri.facets.sagittal import longer, place_together, search_joint
 from lfja_mri.facets.zones import build_zones
 from lfja_mri.model import (
     AbsentJoint,
@@ -144,18 +145,22 @@ def _sagittal_images(shifts: Shifts, scene: _Scene) -> ShiftedImages:
 
 def _sagittal_frames(views: Sequence[_View], settings: FacetsSettings) -> dict[Level, FramePair]:
     """Return the joints of the levels that no axial slice shows, all of them placed together."""
-    sides = [side for view in views for side in zip(view.sites, view.shapes, strict=True)]
-    searches = [
-        search_joint(view.beside, site, shape, settings.sagittal)
+    sides = [
+        (site, longer(shape, settings.sagittal))
         for view in views
         for site, shape in zip(view.sites, view.shapes, strict=True)
     ]
+    images = [view.beside for view in views for _ in view.sites]
+    searches = [
+        search_joint(beside, site, shape, settings.sagittal)
+        for (site, shape), beside in zip(sides, images, strict=True)
+    ]
     placed = place_together(searches, settings.sagittal)
     frames = [
-        sagittal_frame(site, shape, settings)
+        sagittal_frame(site, with_fluid(beside, site, shape, settings.sagittal), settings)
         if seen >= settings.sagittal.present_evidence
         else prior_frame(site, shape, settings)
-        for (site, _), (shape, seen) in zip(sides, placed, strict=True)
+        for (site, _), (shape, seen), beside in zip(sides, placed, images, strict=True)
     ]
     return {view.sites[0].level: _pair(frames[2 * at : 2 * at + 2]) for at, view in enumerate(views)}
 

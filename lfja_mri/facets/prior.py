@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lfja_mri.config import FacetsSettings, JointPrior
@@ -15,11 +17,12 @@ def site_of(disc: Disc, side: Side, level_map: LevelMap, settings: FacetsSetting
     """Return one side of a disc's level; left is the patient's left whichever way the disc's axis was given."""
     axes = disc.axes if disc.axes.left[0] > 0 else _turned(disc.axes)
     offset = _canal_offset(disc, axes, level_map.canal_line_lps_mm)
+    depth_scale, width_scale = _person_scale(level_map.discs or (disc,), settings)
     if offset is None:
         prior = level_prior(disc, settings)
-        behind = prior.behind_disc_per_depth * disc.depth_mm - prior.behind_canal_mm
-        offset = np.array([-behind, 0.0, 0.0])
-    return Site(disc.level, side, disc, axes, offset)
+        by_disc = prior.behind_disc_per_depth * prior.disc_depth_mm * depth_scale
+        offset = np.array([prior.behind_canal_mm - by_disc, 0.0, 0.0])
+    return Site(disc.level, side, disc, axes, offset, depth_scale, width_scale)
 
 
 def level_prior(disc: Disc, settings: FacetsSettings) -> JointPrior:
@@ -29,17 +32,15 @@ def level_prior(disc: Disc, settings: FacetsSettings) -> JointPrior:
 
 
 def expected_shape(site: Site, settings: FacetsSettings) -> JointShape:
-    """Return the joint that anatomy expects at a site, scaled by the patient's own disc and placed by the canal."""
+    """Return the joint that anatomy expects at a site, scaled by the patient's own discs and placed by the canal."""
     prior = level_prior(site.disc, settings)
-    depth_scale = _scale(site.disc.depth_mm / settings.reference_depth_mm, settings)
-    width_scale = _scale(site.disc.width_mm / settings.reference_width_mm, settings)
-    size_scale = float(np.sqrt(depth_scale * width_scale))
-    by_disc = prior.behind_disc_per_depth * settings.reference_depth_mm * depth_scale
-    by_canal = -float(site.canal_offset_mm[0]) + prior.behind_canal_mm * depth_scale
+    size_scale = float(np.sqrt(site.depth_scale * site.width_scale))
+    by_disc = prior.behind_disc_per_depth * prior.disc_depth_mm * site.depth_scale
+    by_canal = -float(site.canal_offset_mm[0]) + prior.behind_canal_mm * site.depth_scale
     weight = settings.canal_weight
     return JointShape(
         behind_mm=weight * by_canal + (1.0 - weight) * by_disc,
-        lateral_mm=prior.lateral_mm * width_scale,
+        lateral_mm=prior.lateral_mm * site.width_scale,
         cranial_mm=prior.cranial_mm * size_scale,
         angle_deg=prior.angle_deg,
         bend_deg=prior.bend_deg,
@@ -54,9 +55,17 @@ def _turned(axes: Axes) -> Axes:
     return Axes(cranial=axes.cranial, anterior=axes.anterior, left=-axes.left)
 
 
-def _scale(ratio: float, settings: FacetsSettings) -> float:
+def _person_scale(discs: Sequence[Disc], settings: FacetsSettings) -> tuple[float, float]:
+    """Return how much deeper and wider a person's discs are than those of the mean shape: the median over the levels."""
+    pairs = [(disc, level_prior(disc, settings)) for disc in discs]
+    depth = np.median([disc.depth_mm / prior.disc_depth_mm for disc, prior in pairs])
+    width = np.median([disc.width_mm / prior.disc_width_mm for disc, prior in pairs])
+    return _trusted(float(depth), settings), _trusted(float(width), settings)
+
+
+def _trusted(ratio: float, settings: FacetsSettings) -> float:
     low, high = settings.scale_range
-    return float(np.clip(ratio, low, high))
+    return float(np.clip(1.0 + settings.scale_trust * (ratio - 1.0), low, high))
 
 
 def _canal_offset(disc: Disc, axes: Axes, line_lps_mm: FloatArray) -> FloatArray | None:

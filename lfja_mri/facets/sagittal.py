@@ -45,13 +45,23 @@ class JointSearch:
 
 
 @dataclass(frozen=True, eq=False)
-class _Slices:
-    """Sagittal slices around a joint: values (slices, rows upwards, columns backwards), background taken away."""
+class Slices:
+    """Sagittal slices around a joint: (slices, rows upwards, columns backwards), background taken away.
+
+    `signal` is as stored, `values` scaled to the slices' own range, bounded, and turned round where a joint is dark.
+    """
 
     outwards_mm: FloatArray
+    signal: FloatArray
     values: FloatArray
+    darkest: float
     thickness_mm: float
     noise: float
+
+
+def longer(shape: JointShape, settings: SagittalSettings) -> JointShape:
+    """Return the shape as long as the mean shape's joints are: sagittal slices do not tell where a line ends."""
+    return replace(shape, length_mm=shape.length_mm * settings.length_share)
 
 
 def search_joint(
@@ -61,7 +71,7 @@ def search_joint(
     behind, cranial = _steps(settings.behind_mm), _steps(settings.cranial_mm)
     total = np.zeros((len(TURNS_DEG), len(OUTWARDS_MM), len(behind), len(cranial), len(HEIGHT_SHARES)))
     for image, shift in images:
-        slices = _slices(image, shift, site, shape)
+        slices = slices_of(image, shift, site, shape)
         if slices is not None:
             total += _image_likelihood(slices, shape, behind, cranial)
     return JointSearch(shape, settings.gain * total)
@@ -128,7 +138,7 @@ def _steps(reach_mm: float) -> FloatArray:
     return np.asarray(np.arange(-count, count + 1) * STEP_MM)
 
 
-def _slices(image: Image, shift: FloatArray, site: Site, shape: JointShape) -> _Slices | None:
+def slices_of(image: Image, shift: FloatArray, site: Site, shape: JointShape) -> Slices | None:
     """Cut the slices around a joint, scaled to the patch's own range and less the signal around."""
     volume = image.volume
     middle = site.to_lps(np.array([-shape.behind_mm, site.canal_offset_mm[1], shape.cranial_mm])) + shift
@@ -143,12 +153,16 @@ def _slices(image: Image, shift: FloatArray, site: Site, shape: JointShape) -> _
         return None
     values = np.stack([patch for patch in cut if patch is not None])
     low, high = np.percentile(values, [5.0, 90.0])
-    values = np.clip((values - low) / max(float(high - low), 1e-6), 0.0, BRIGHTEST)
-    values = values - ndimage.gaussian_filter1d(values, BACKGROUND_MM / STEP_MM, axis=2)
+    signal = _without_background(values)
+    values = _without_background(np.clip((values - low) / max(float(high - low), 1e-6), 0.0, BRIGHTEST))
     if not image.role.contrast.is_fat_suppressed:
         values = -values
     noise = 1.4826 * float(np.median(np.abs(values - np.median(values)))) + LEAST_NOISE
-    return _Slices(outwards[shown], values, float(volume.spacing_mm[2]), noise)
+    return Slices(outwards[shown], signal, values, float(low), float(volume.spacing_mm[2]), noise)
+
+
+def _without_background(values: FloatArray) -> FloatArray:
+    return np.asarray(values - ndimage.gaussian_filter1d(values, BACKGROUND_MM / STEP_MM, axis=2))
 
 
 def _patch(
@@ -171,7 +185,7 @@ def _patch(
 
 
 def _image_likelihood(
-    slices: _Slices, shape: JointShape, behind: FloatArray, cranial: FloatArray
+    slices: Slices, shape: JointShape, behind: FloatArray, cranial: FloatArray
 ) -> FloatArray:
     """Return the log-likelihood of every place, of unknown but positive contrast: shape as `JointSearch`."""
     inside = _heights(shape, cranial)
@@ -192,6 +206,17 @@ def _image_likelihood(
     return result / (2.0 * slices.noise**2)
 
 
+def template(slices: Slices, shape: JointShape) -> FloatArray:
+    """Return how slices would show a joint at its place, shape as `Slices.values`; 1 for a line across the slice."""
+    arc, _ = arc_points(shape.angle_deg, shape.bend_deg, shape.length_mm, ARC_POINTS)
+    bank = _bank()
+    rows = np.rint((arc[:, 1] + DEPTH_MM) / BANK_STEP_MM).astype(np.intp)
+    share = _slice_shares(slices, shape.lateral_mm + arc[:, 0]) * shape.length_mm / ARC_POINTS
+    smear = share @ bank[np.clip(rows, 0, len(bank) - 1)]
+    inside = _heights(shape, np.zeros(1))[0, list(HEIGHT_SHARES).index(1.0)]
+    return np.asarray(smear[:, None, :] * inside[None, :, None], dtype=np.float64)
+
+
 def _heights(shape: JointShape, cranial: FloatArray) -> FloatArray:
     """Return how far each row lies inside the joint's height, shape (places, shares, rows)."""
     half = 0.5 * shape.height_mm * HEIGHT_SHARES[None, :, None]
@@ -207,7 +232,7 @@ def _bank() -> FloatArray:
     return np.asarray(lines - ndimage.gaussian_filter1d(lines, BACKGROUND_MM / STEP_MM, axis=1))
 
 
-def _slice_shares(slices: _Slices, outwards_mm: FloatArray) -> FloatArray:
+def _slice_shares(slices: Slices, outwards_mm: FloatArray) -> FloatArray:
     """Return how much of each point of a line lies in each slice, per mm of thickness, shape (slices, points)."""
     away = np.abs(outwards_mm[None, :] - slices.outwards_mm[:, None]) - 0.5 * slices.thickness_mm
     return np.asarray(np.clip(0.5 - away, 0.0, 1.0) / slices.thickness_mm)
