@@ -121,7 +121,6 @@ def add_series(
     dataset.PatientPosition = "HFS"
     dataset.FrameOfReferenceUID = names.frame_uid
     dataset.PositionReferenceIndicator = ""
-    dataset.Laterality = ""
     dataset.Manufacturer = header.manufacturer or ""
     if header.model is not None:
         dataset.ManufacturerModelName = header.model
@@ -205,6 +204,6 @@ def encoded(dataset: Dataset, *, compressed: bool) -> bytes:
     file = FileDataset(buffer, dataset, file_meta=meta, preamble=b"\0" * 128)
     if compressed:
         file.compress(RLELossless, encoding_plugin="pydicom", generate_instance_uid=False)
-    file["PixelData"].VR = "OW"
+    file["PixelData"].VR = "OB" if compressed else "OW"
     file.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()

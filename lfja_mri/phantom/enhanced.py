@@ -20,6 +20,17 @@ from lfja_mri.phantom.dicom import (
     stack_axes,
     study_names,
 )
+from lfja_mri.phantom.enhanced_groups import (
+    ACQUISITION_S,
+    DESCRIBING,
+    MODIFIERS,
+    add_pulse_sequence,
+    add_shared,
+    item,
+    one,
+    suppression,
+    timing,
+)
 from lfja_mri.phantom.headers import SeriesHeader, series_header
 from lfja_mri.phantom.planning import SeriesPlan, StackPlan
 from lfja_mri.phantom.study import SimulatedSeries, SimulatedStudy, uid
@@ -59,9 +70,13 @@ def _object(study: SimulatedStudy, series: SimulatedSeries, names: StudyNames) -
     dataset.MagneticFieldStrength = series.plan.sequence.field_strength_t
     dataset.ContentQualification = "RESEARCH"
     dataset.AcquisitionContextSequence = DicomSequence([])
+    if header.says_times:
+        add_pulse_sequence(dataset, series.plan, header, _weighting(series.plan))
     _add_dimensions(dataset, study, series.plan)
     dataset.SharedFunctionalGroupsSequence = DicomSequence([_shared(series.plan, header)])
-    dataset.PerFrameFunctionalGroupsSequence = DicomSequence(list(_frames(series.plan)))
+    dataset.PerFrameFunctionalGroupsSequence = DicomSequence(
+        list(_frames(series.plan, dataset.AcquisitionDateTime))
+    )
     _add_frames(dataset, series)
     return dataset
 
@@ -69,10 +84,10 @@ def _object(study: SimulatedStudy, series: SimulatedSeries, names: StudyNames) -
 def _add_dimensions(dataset: Dataset, study: SimulatedStudy, plan: SeriesPlan) -> None:
     """Frames are ordered by stack, then by place in the stack."""
     organisation = UID(uid("dimensions", study.recipe.name, study.seed, study.visit, plan.name))
-    dataset.DimensionOrganizationSequence = DicomSequence([_item(DimensionOrganizationUID=organisation)])
+    dataset.DimensionOrganizationSequence = DicomSequence([item(DimensionOrganizationUID=organisation)])
     dataset.DimensionIndexSequence = DicomSequence(
         [
-            _item(
+            item(
                 DimensionOrganizationUID=organisation,
                 DimensionIndexPointer=pointer,
                 FunctionalGroupPointer=FRAME_CONTENT,
@@ -82,70 +97,65 @@ def _add_dimensions(dataset: Dataset, study: SimulatedStudy, plan: SeriesPlan) -
     )
 
 
-def _item(**elements: object) -> Dataset:
-    item = Dataset()
-    for keyword, value in elements.items():
-        setattr(item, keyword, value)
-    return item
-
-
-def _one(**elements: object) -> DicomSequence:
-    return DicomSequence([_item(**elements)])
+def _weighting(plan: SeriesPlan) -> str:
+    return WEIGHTINGS.get(plan.name.partition("_")[2], "UNKNOWN")
 
 
 def _shared(plan: SeriesPlan, header: SeriesHeader) -> Dataset:
     """What all frames have in common: contrast and timing; left out where the header is stripped."""
     group = Dataset()
-    group.MRImageFrameTypeSequence = _one(
+    group.MRImageFrameTypeSequence = one(
         FrameType=["ORIGINAL", "PRIMARY", "SPINE", "NONE"],
-        PixelPresentation="MONOCHROME",
-        VolumetricProperties="VOLUME",
-        VolumeBasedCalculationTechnique="NONE",
-        ComplexImageComponent="MAGNITUDE",
-        AcquisitionContrast=WEIGHTINGS.get(plan.name.partition("_")[2], "UNKNOWN"),
+        AcquisitionContrast=_weighting(plan),
+        **DESCRIBING,
     )
     if not header.says_times:
         return group
-    sequence = plan.sequence
-    group.MRTimingAndRelatedParametersSequence = _one(
-        RepetitionTime=sequence.tr_ms, FlipAngle=150, EchoTrainLength=header.echo_train
+    add_shared(group, plan)
+    group.MRTimingAndRelatedParametersSequence = timing(plan, header)
+    group.MREchoSequence = one(EffectiveEchoTime=plan.sequence.te_ms)
+    inversion = plan.sequence.ti_ms
+    modifier = item(
+        InversionRecovery="YES" if inversion is not None else "NO",
+        SpectrallySelectedSuppression=suppression(plan),
+        **MODIFIERS,
     )
-    group.MREchoSequence = _one(EffectiveEchoTime=sequence.te_ms)
-    modifier = _item(
-        InversionRecovery="YES" if sequence.ti_ms is not None else "NO",
-        SpectrallySelectedSuppression="FAT" if sequence.fat_suppressed and not sequence.dixon else "NONE",
-    )
-    if sequence.ti_ms is not None:
-        modifier.InversionTimes = [sequence.ti_ms]
+    if inversion is not None:
+        modifier.InversionTimes = [inversion]
     group.MRModifierSequence = DicomSequence([modifier])
     return group
 
 
-def _frames(plan: SeriesPlan) -> Iterator[Dataset]:
+def _frames(plan: SeriesPlan, taken: str) -> Iterator[Dataset]:
     for number, stack in enumerate(plan.stacks, start=1):
         for plane in range(stack.shape_zyx[0]):
-            yield _frame(stack, number, plane)
+            yield _frame(stack, number, plane, taken)
 
 
-def _frame(stack: StackPlan, number: int, plane: int) -> Dataset:
+def _frame(stack: StackPlan, number: int, plane: int, taken: str) -> Dataset:
     axes, steps = stack_axes(stack)
     group = Dataset()
-    group.FrameContentSequence = _one(
-        StackID=str(number), InStackPositionNumber=plane + 1, DimensionIndexValues=[number, plane + 1]
+    group.FrameContentSequence = one(
+        StackID=str(number),
+        InStackPositionNumber=plane + 1,
+        DimensionIndexValues=[number, plane + 1],
+        FrameReferenceDateTime=taken,
+        FrameAcquisitionDateTime=taken,
+        FrameAcquisitionDuration=1000.0 * ACQUISITION_S,
     )
     origin = stack.voxel_to_lps[:3, 3] + plane * stack.voxel_to_lps[:3, 2]
-    group.PlanePositionSequence = _one(ImagePositionPatient=decimals(origin))
-    group.PlaneOrientationSequence = _one(
+    group.PlanePositionSequence = one(ImagePositionPatient=decimals(origin))
+    group.PlaneOrientationSequence = one(
         ImageOrientationPatient=[*decimals(axes[0], 8), *decimals(axes[1], 8)]
     )
-    group.PixelMeasuresSequence = _one(
+    group.PixelMeasuresSequence = one(
         PixelSpacing=decimals(steps[[1, 0]], 6),
         SliceThickness=stack.thickness_mm,
         SpacingBetweenSlices=round(float(steps[2]), 4),
     )
-    group.FrameAnatomySequence = _one(
+    group.FrameAnatomySequence = one(
         FrameLaterality="U",
-        AnatomicRegionSequence=_one(
+        AnatomicRegionSequence=one(
             CodeValue="122496007", CodingSchemeDesignator="SCT", CodeMeaning="Lumbar spine"
         ),
     )
