@@ -70,6 +70,8 @@ class RibSettings(Settings):
     flattest_share: float
     present_from: float
     absent_below: float
+    runs_on_from: float
+    runs_on_each_side: float
     disagreeing_confidence: float
     sacrum_alone_confidence: float
 

@@ -8,6 +8,7 @@ import json
 import math
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import augment
@@ -19,6 +20,7 @@ from network import SpineUNet
 
 GRID_MM = 1.2
 CROP = (240, 176)
+LATEST = "latest.state"
 CLASS_WEIGHTS = (0.6, 1.5, 1.0, 1.0, 1.0, 2.5, 1.2)
 
 
@@ -109,38 +111,89 @@ def update_average(average: SpineUNet, network: SpineUNet, step: int) -> None:
             mean.lerp_(new, 1 - keep)
 
 
-def train(options: argparse.Namespace) -> None:
-    """Run the whole schedule; write a checkpoint of the averaged weights every ``--every`` steps."""
+@dataclass
+class Run:
+    """Everything that the next step depends on: saved whole, so that a run that was stopped goes on to the same bytes."""
+
+    network: SpineUNet
+    average: SpineUNet
+    optimiser: torch.optim.AdamW
+    generator: torch.Generator
+    step: int = 0
+
+    def save(self, path: Path) -> None:
+        """Write the state beside its place, then move it there."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+            "step": self.step,
+        }
+        half = path.with_suffix(".half")
+        torch.save(state, half)
+        half.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Take up a saved state."""
+        state = torch.load(path, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"])
+        self.step = int(state["step"])
+
+
+def begin(options: argparse.Namespace) -> Run:
+    """Start from the seed, or from given weights, or from where a run with the same output folder was stopped."""
     torch.manual_seed(options.seed)
-    torch.set_num_threads(options.threads)
-    generator = torch.Generator().manual_seed(options.seed)
-    kept, held_out = split(load_samples(options.data))
-    pool, held = Pool(kept), Pool(held_out)
     network = SpineUNet(len(CLASSES))
     if options.start is not None:
         network.load_state_dict(torch.load(options.start, weights_only=True))
-    average = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=1e-3)
+    generator = torch.Generator().manual_seed(options.seed)
+    run = Run(network, copy.deepcopy(network), optimiser, generator, options.first)
+    if (options.out / LATEST).exists():
+        run.load(options.out / LATEST)
+        log({"step": run.step, "resumed": str(options.out / LATEST)})
+    return run
+
+
+def train(options: argparse.Namespace) -> None:
+    """Run the whole schedule; every ``--every`` steps write the state, and the averaged weights as a checkpoint."""
+    torch.use_deterministic_algorithms(mode=True)
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    kept, held_out = split(load_samples(options.data))
+    pool, held = Pool(kept), Pool(held_out)
+    run = begin(options)
     began = time.monotonic()
-    for step in range(options.first, options.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, options.steps, options.rate)
-        chosen = torch.randint(len(pool.boxes), (options.batch,), generator=generator)
-        image, classes = pool.draw(generator, chosen)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = network(image)
-        loss = loss_of(logits.float(), classes)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
-        optimiser.step()
-        update_average(average, network, step)
-        if (step + 1) % 25 == 0:
-            log({"step": step + 1, "loss": round(loss.item(), 4), "s": round(time.monotonic() - began)})
-        if (step + 1) % options.every == 0 or step + 1 == options.steps:
-            options.out.mkdir(parents=True, exist_ok=True)
-            torch.save(average.state_dict(), options.out / f"step_{step + 1:05d}.pt")
-            log({"step": step + 1, "dice": validate(average, held)})
+    while run.step < options.steps:
+        loss = one_step(run, pool, options)
+        if run.step % 25 == 0:
+            log({"step": run.step, "loss": round(loss, 4), "s": round(time.monotonic() - began)})
+        if run.step % options.every == 0 or run.step == options.steps:
+            run.save(options.out / LATEST)
+            torch.save(run.average.state_dict(), options.out / f"step_{run.step:05d}.pt")
+            log({"step": run.step, "dice": validate(run.average, held)})
+
+
+def one_step(run: Run, pool: Pool, options: argparse.Namespace) -> float:
+    """Draw slices, move the weights once, and return the loss."""
+    for group in run.optimiser.param_groups:
+        group["lr"] = learning_rate(run.step, options.steps, options.rate)
+    chosen = torch.randint(len(pool.boxes), (options.batch,), generator=run.generator)
+    image, classes = pool.draw(run.generator, chosen)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = run.network(image)
+    loss = loss_of(logits.float(), classes)
+    run.optimiser.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(run.network.parameters(), 2.0)
+    run.optimiser.step()
+    update_average(run.average, run.network, run.step)
+    run.step += 1
+    return float(loss.item())
 
 
 def log(entry: dict[str, object]) -> None:
