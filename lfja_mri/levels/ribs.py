@@ -58,16 +58,24 @@ class Body:
 
 
 @dataclass(frozen=True)
-class RibEvidence:
-    """Likeness to a rib's neck (-1 to 1) beside the vertebrae called T12 and L1; None where it is not in view."""
+class Likeness:
+    """Likeness to a rib's neck (-1 to 1) at the best places along its course: their mean, and the least of them."""
 
-    likeness: Mapping[tuple[str, Side], float | None]
+    mean: float
+    least: float
+
+
+@dataclass(frozen=True)
+class RibEvidence:
+    """Likeness to a rib's neck beside the vertebrae called T12 and L1; None where it is not in view."""
+
+    likeness: Mapping[tuple[str, Side], Likeness | None]
     settings: RibSettings
 
     def ribs(self, vertebra: str) -> Ribs:
         """Judge one vertebra from both sides together."""
         sides = [self.likeness.get((vertebra, side)) for side in Side]
-        seen = [value for value in sides if value is not None]
+        seen = [value.mean for value in sides if value is not None]
         if len(seen) < len(sides):
             return Ribs.NOT_SEEN
         if np.mean(seen) >= self.settings.present_from and min(seen) >= self.settings.absent_below:
@@ -78,16 +86,23 @@ class RibEvidence:
 
     @property
     def count(self) -> Count:
-        """Compare with the names: T12 carries the last ribs.
-
-        To speak against the sacrum each side must show a rib beside L1 by itself; to bear it out, both together beside T12.
-        """
+        """Compare with the names: T12 carries the last ribs."""
         twelfth, first = self.ribs("T12"), self.ribs("L1")
-        each = [self.likeness.get(("L1", side)) or 0.0 for side in Side]
-        if twelfth is Ribs.ABSENT or min(each) >= self.settings.present_from:
+        if twelfth is Ribs.ABSENT or self.runs_on("L1"):
             return Count.DISAGREES
         agree = twelfth is Ribs.PRESENT and first in {Ribs.ABSENT, Ribs.UNCLEAR}
         return Count.AGREES if agree else Count.UNKNOWN
+
+    def runs_on(self, vertebra: str) -> bool:
+        """Tell whether something like a neck runs through all places on both sides, as a process that crosses a slice does not."""
+        least = [
+            0.0 if value is None else value.least
+            for value in (self.likeness.get((vertebra, s)) for s in Side)
+        ]
+        return (
+            float(np.mean(least)) >= self.settings.runs_on_from
+            and min(least) >= self.settings.runs_on_each_side
+        )
 
 
 def weigh_ribs(
@@ -125,13 +140,13 @@ def rib_evidence(
         Index of the disc called L1-L2.
     """
     bright = [image for image in images if image.role.contrast in FAT_BRIGHT]
-    likeness: dict[tuple[str, Side], float | None] = {}
+    likeness: dict[tuple[str, Side], Likeness | None] = {}
     for steps, name in enumerate(("L1", "T12")):
         body = body_above(frames, uppermost - steps)
         for side in Side:
             seen = [] if body is None else [_likeness(image, body, side, settings) for image in bright]
             values = [value for value in seen if value is not None]
-            likeness[name, side] = float(np.mean(values)) if values else None
+            likeness[name, side] = _averaged(values) if values else None
     return RibEvidence(likeness, settings)
 
 
@@ -155,11 +170,17 @@ def body_above(frames: Sequence[DiscFrame], below: int) -> Body | None:
     )
 
 
-def _likeness(image: Image, body: Body, side: Side, settings: RibSettings) -> float | None:
-    """Mean of the best three likenesses along the neck's course; None where fewer places are in view."""
+def _averaged(values: Sequence[Likeness]) -> Likeness:
+    return Likeness(
+        float(np.mean([value.mean for value in values])), float(np.mean([value.least for value in values]))
+    )
+
+
+def _likeness(image: Image, body: Body, side: Side, settings: RibSettings) -> Likeness | None:
+    """Likeness at the best three places along the neck's course; None where fewer are in view."""
     values = [_at(image, body, side, lateral, settings) for lateral in settings.lateral_mm]
-    seen = sorted((value for value in values if value is not None), reverse=True)
-    return float(np.mean(seen[: settings.places])) if len(seen) >= settings.places else None
+    best = sorted((value for value in values if value is not None), reverse=True)[: settings.places]
+    return Likeness(float(np.mean(best)), best[-1]) if len(best) == settings.places else None
 
 
 def _at(image: Image, body: Body, side: Side, lateral_mm: float, settings: RibSettings) -> float | None:
