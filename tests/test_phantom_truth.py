@@ -21,11 +21,15 @@ from lfja_mri.phantom.truth import judge_joint
 KEY = (Level.L4_L5.value, Side.RIGHT)
 
 
-def judged(finding: Finding, worn: float = 0.3):
+def judged(finding: Finding, worn: float = 0.3, medial_mm: float | None = None):
     base = base_numbers()
     person = draw_person(3, base.anatomy, Posture(), arthropathy={KEY: worn})
     joint = next(j for j in person.spine.graded_joints() if (j.level, j.side) == KEY)
     origin = joint.frame.origin
+    pair = [j.frame.origin for j in person.spine.graded_joints() if j.level == KEY[0]]
+    middle = np.mean(pair, axis=0)
+    if medial_mm is not None:
+        middle = origin + medial_mm * (middle - origin) / np.linalg.norm(middle - origin)
     low, high = origin + FINE_LOW_MM * [0.7, 1, 0.8], origin + FINE_HIGH_MM * [0.7, 0.9, 0.8]
     lattice = Lattice.between(low, high, 0.6)
     curves, noise = build_curves(person), body_noise(person, lattice)
@@ -35,7 +39,7 @@ def judged(finding: Finding, worn: float = 0.3):
     paint_canal(lattice, person, curves)
     paint_joints(lattice, person, {KEY: finding}, noise)
     paint_wear(lattice, person, {KEY: finding}, base.anatomy.wear)
-    return judge_joint(lattice, joint, {KEY: finding}, base.definition)
+    return judge_joint(lattice, joint, {KEY: finding}, base.definition, middle)
 
 
 def test_a_quiet_joint_is_grade_0():
@@ -69,6 +73,15 @@ def test_only_severe_wear_erodes_and_erosions_are_no_synovitis():
     assert worn.grade == 0
     assert worn.perimeter_fraction == 0
     assert worn.bone_oedema_volume_mm3 == 0
+
+
+def test_oedema_beyond_the_middle_of_the_level_is_the_other_joints():
+    """With the middle laid through the joint itself, about half of what surrounds it is the other one's."""
+    finding = Finding(1.8, perimeter_share=0.85, reach_mm=6.2)
+    whole, half = judged(finding), judged(finding, medial_mm=0.01)
+    assert whole.grade >= 3
+    assert 0.3 < half.perimeter_fraction / whole.perimeter_fraction < 0.7
+    assert 0.2 < half.soft_tissue_oedema_volume_mm3 / whole.soft_tissue_oedema_volume_mm3 < 0.8
 
 
 @pytest.mark.slow

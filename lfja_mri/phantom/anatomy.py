@@ -84,7 +84,7 @@ def build_tissue_map(
         grains.append(painted(lattice))
         fine.append(lattice)
         for joint in joints:
-            truth = judge_joint(lattice, joint, findings, base.definition)
+            truth = judge_joint(lattice, joint, findings, base.definition, middle)
             if truth is not None:
                 truths.append(truth)
     centres = np.array([disc.frame.origin for disc in person.spine.discs if disc.level is not None])

@@ -78,14 +78,25 @@ def judge_joint(
     joint: JointShape,
     findings: Mapping[JointKey, Finding],
     definition: Definition,
+    middle_lps_mm: FloatArray,
 ) -> JointTruth | None:
-    """Count what a fine lattice holds around a joint; None where the lattice does not reach it."""
+    """Count what a fine lattice holds around a joint; None where the lattice does not reach it.
+
+    Parameters
+    ----------
+    lattice, joint, findings
+        Tissue, the joint, and what was put into each joint.
+    definition
+        What counts as how much.
+    middle_lps_mm
+        Point midway between the two joints of the level: oedema beyond it belongs to the other one.
+    """
     window = joint_window(lattice, joint, margin_mm=18.0)
     if window is None:
         return None
     finding = findings.get((joint.level, joint.side), Finding(0.0))
     half_gap = half_gap_mm(joint, {(joint.level, joint.side): finding.fluid_width_mm})
-    around = _surroundings(window, joint, half_gap, definition)
+    around = _surroundings(window, joint, half_gap, definition, middle_lps_mm)
     fluid = _intra_articular(around, joint, Tissue.JOINT_FLUID)
     synovium = _intra_articular(around, joint, Tissue.SYNOVIUM)
     width = _fluid_width_mm(lattice, joint)
@@ -138,9 +149,12 @@ def _grade(
     return int(width_mm >= rules.abnormal_fluid_width_mm or synovium_voxels > 0)
 
 
-def _surroundings(window: Window, joint: JointShape, half_gap: float, rules: Definition) -> _Surroundings:
+def _surroundings(
+    window: Window, joint: JointShape, half_gap: float, rules: Definition, middle_lps_mm: FloatArray
+) -> _Surroundings:
     local = joint_coordinates(window, joint)
     oedema = (window.oedema >= ABNORMAL_OEDEMA) & is_one_of(window.tissue, OEDEMA_HOSTS)
+    oedema &= _own_side(window, joint, middle_lps_mm)
     flat = perimeter_distance(local, joint, half_gap)
     above = np.maximum(np.abs(local[2]) - np.float32(0.5 * joint.height_mm), 0)
     distance = np.hypot(flat, above)
@@ -151,6 +165,16 @@ def _surroundings(window: Window, joint: JointShape, half_gap: float, rules: Def
     seeds = np.unique(joined[oedema & beside & (flat < rules.shell_outer_mm)])
     connected = np.isin(joined, seeds[seeds > 0])
     return _Surroundings(window, local, distance, oedema & connected, step**3)
+
+
+def _own_side(window: Window, joint: JointShape, middle_lps_mm: FloatArray) -> BoolArray:
+    """Voxels on the joint's side of the plane midway between the two joints of its level."""
+    outward = joint.frame.origin - middle_lps_mm
+    beyond = sum(
+        (axis - np.float32(start)) * np.float32(part)
+        for axis, start, part in zip(window.axes_mm(), middle_lps_mm, outward, strict=True)
+    )
+    return np.asarray(beyond > 0)
 
 
 def _intra_articular(around: _Surroundings, joint: JointShape, tissue: Tissue) -> BoolArray:
