@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-PHANTOMS ?= 105
+PHANTOMS ?= 110
 
 .PHONY: help setup demo test test-all check format evaluate bench sample golden docs wheel-test floor-test judges fuzz train clean
 
