@@ -30,11 +30,17 @@ class Compared:
     shifts_unknown: int
 
 
+NO_SUCH_JOINT = Compared(99.0, 180.0, 0.0, 0.0, side_right=False, shifts=(), shifts_unknown=0)
+"""A joint placed at a level that this person does not have."""
+
+
 def compare(
     joint: Joint, images: StudyImages, levels: LevelMap, truth: PhantomTruth, settings: FacetsSettings
 ) -> Compared:
     """Compare a joint in the frame of the image that it was found in."""
     frame = joint.frame
+    if all((true.level, true.side) != (frame.level, frame.side) for true in truth.joints):
+        return NO_SUCH_JOINT
     true = truth.joint(frame.level, frame.side)
     others = {shift.image_key for shift in joint.shifts}
     own = next(image.key for image in images.images if image.key not in others)
