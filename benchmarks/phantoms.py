@@ -35,7 +35,7 @@ TURNS = (
     "post_contrast",
     "trial",
 )
-# What is wished; a third of the wished 3 come out as 4, as their oedema touches what a neighbour's or the other side's has
+# What is wished; some of the wished 3 come out as 4, as their oedema touches what a neighbour's has
 # led on, or reaches 30 mm3 of a target by itself. With these weights every true grade gets a fifth.
 GRADE_WEIGHTS = (0.2, 0.2, 0.2, 0.28, 0.12)
 
