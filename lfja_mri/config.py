@@ -66,6 +66,8 @@ class RibSettings(Settings):
     half_heights_mm: tuple[float, ...]
     surround_mm: float
     places: int
+    beyond_pedicle_mm: float
+    places_beyond: int
     least_in_view: float
     flattest_share: float
     present_from: float

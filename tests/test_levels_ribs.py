@@ -193,8 +193,8 @@ def test_a_row_without_l1_l2_asks_no_ribs() -> None:
 
 
 def test_a_process_that_crosses_the_nearest_slices_is_no_rib() -> None:
-    """It looks like a neck at two of three places, so their mean alone would call it one."""
-    rib, crossing = Likeness(SETTINGS.present_from + 0.1, SETTINGS.present_from), Likeness(0.6, 0.2)
+    """Nor is a wide pedicle: it looks like a neck up to 24 mm from the midline, so the best places alone would call it one."""
+    rib, crossing = Likeness(SETTINGS.present_from + 0.1, SETTINGS.runs_on_from), Likeness(0.6, 0.2)
     beside = {("T12", side): rib for side in Side} | {("L1", side): crossing for side in Side}
     found = RibEvidence(beside, SETTINGS)
     assert found.ribs("L1") is Ribs.PRESENT

@@ -59,7 +59,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Likeness:
-    """Likeness to a rib's neck (-1 to 1) at the best places along its course: their mean, and the least of them."""
+    """Likeness to a rib's neck (-1 to 1) along its course: mean of the best places, and the least beyond the pedicle."""
 
     mean: float
     least: float
@@ -94,14 +94,12 @@ class RibEvidence:
         return Count.AGREES if agree else Count.UNKNOWN
 
     def runs_on(self, vertebra: str) -> bool:
-        """Tell whether something like a neck runs through all places on both sides, as a process that crosses a slice does not."""
-        least = [
-            0.0 if value is None else value.least
-            for value in (self.likeness.get((vertebra, s)) for s in Side)
-        ]
+        """Tell whether ribs are present and run on beyond the pedicle, which a process or pedicle that looks like one does not."""
+        sides = [self.likeness.get((vertebra, side)) for side in Side]
+        least = [0.0 if value is None else value.least for value in sides]
+        enough = float(np.mean(least)) >= self.settings.runs_on_from
         return (
-            float(np.mean(least)) >= self.settings.runs_on_from
-            and min(least) >= self.settings.runs_on_each_side
+            self.ribs(vertebra) is Ribs.PRESENT and enough and min(least) >= self.settings.runs_on_each_side
         )
 
 
@@ -177,10 +175,15 @@ def _averaged(values: Sequence[Likeness]) -> Likeness:
 
 
 def _likeness(image: Image, body: Body, side: Side, settings: RibSettings) -> Likeness | None:
-    """Likeness at the best three places along the neck's course; None where fewer are in view."""
-    values = [_at(image, body, side, lateral, settings) for lateral in settings.lateral_mm]
-    best = sorted((value for value in values if value is not None), reverse=True)[: settings.places]
-    return Likeness(float(np.mean(best)), best[-1]) if len(best) == settings.places else None
+    """Likeness at the best places along the neck's course; None where fewer are in view."""
+    found = {lateral: _at(image, body, side, lateral, settings) for lateral in settings.lateral_mm}
+    seen = {lateral: value for lateral, value in found.items() if value is not None}
+    if len(seen) < settings.places:
+        return None
+    best = sorted(seen.values(), reverse=True)[: settings.places]
+    beyond = [value for lateral, value in seen.items() if lateral >= settings.beyond_pedicle_mm]
+    least = min(beyond) if len(beyond) >= settings.places_beyond else 0.0
+    return Likeness(float(np.mean(best)), least)
 
 
 def _at(image: Image, body: Body, side: Side, lateral_mm: float, settings: RibSettings) -> float | None:
