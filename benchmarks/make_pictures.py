@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -12,14 +13,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lfja_mri.geometry import apply
-from lfja_mri.model import Image, Level, Role, Side, StudyImages
+from lfja_mri.model import FloatArray, Image, Level, Role, Side, StudyImages
 from lfja_mri.phantom import BASELINE, FOLLOW_UP, JointTruth, PhantomTruth, Quality, load_recipe, simulate
+from lfja_mri.phantom.recipe import VariantWeights
 
 ROOT = Path(__file__).resolve().parent.parent
 HALF_MM = 30.0
 GRADE_LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
-GRADE_SEED = 6
+GRADE_SEED = 7
 SAMPLE_SEED = 61
+PEOPLE_SEED = 4
+HALF_SPINE_MM, HALF_JOINT_MM = 75.0, 20.0
 
 
 def main() -> None:
@@ -31,6 +35,7 @@ def main() -> None:
     mpl.use("Agg")
     _save(_grades(), out / "phantom_grades.png")
     _save(_case(), out / "phantom_case.png")
+    _save(_people(), out / "phantom_people.png")
 
 
 def _save(figure: Figure, path: Path) -> None:
@@ -73,6 +78,24 @@ def _case() -> Figure:
     return figure
 
 
+def _people() -> Figure:
+    """The middle of three people, two of them with a vertebra between lumbar and sacral, and a joint worn to erosions."""
+    plain = load_recipe("routine_clinical").model_copy(update={"quality": (Quality.GOOD,)})
+    figure = Figure(figsize=(13, 4.6), layout="constrained")
+    axes = figure.subplots(1, 4)
+    for column, variant in enumerate(("standard", "sacralised", "squared_s1")):
+        weights = VariantWeights(**{name: float(name == variant) for name in VariantWeights.model_fields})
+        recipe = plain.model_copy(update={"variants": weights})
+        images, truth = simulate(recipe, PEOPLE_SEED, series=("sagittal_t2",))
+        low = truth.discs[-1].frame.origin + np.array([0.0, 10.0, 20.0])
+        _draw_at(axes[column], images.images[:1], truth, low, f"{variant}, sagittal t2", HALF_SPINE_MM)
+    images, truth = simulate(load_recipe("published_case"), SAMPLE_SEED, series=("axial_t2",))
+    joint = truth.joint(Level.L4_L5, Side.RIGHT)
+    words = f"erosions and cysts, {joint.erosion_volume_mm3:.0f} mm3, axial t2"
+    _draw_at(axes[3], list(images.images), truth, joint.centre_lps_mm, words, HALF_JOINT_MM)
+    return figure
+
+
 def _images(images: StudyImages, role: str) -> list[Image]:
     return [image for image in images.images if image.role == _role(role)]
 
@@ -86,9 +109,19 @@ def _role(words: str) -> Role:
 
 def _draw(axes: Axes, images: list[Image], truth: PhantomTruth, joint: JointTruth, words: str) -> None:
     """Draw the slice nearest to the joint, cropped around it."""
-    places = [
-        apply(image.volume.lps_to_voxel, truth.moved(image.key, joint.centre_lps_mm)) for image in images
-    ]
+    _draw_at(axes, images, truth, joint.centre_lps_mm, words, HALF_MM)
+
+
+def _draw_at(
+    axes: Axes,
+    images: Sequence[Image],
+    truth: PhantomTruth,
+    point_lps_mm: FloatArray,
+    words: str,
+    half_mm: float,
+) -> None:
+    """Draw the slice nearest to a point at rest, cropped around it."""
+    places = [apply(image.volume.lps_to_voxel, truth.moved(image.key, point_lps_mm)) for image in images]
     inside = [
         (abs(place[2] - round(float(place[2]))), number)
         for number, place in enumerate(places)
@@ -97,7 +130,7 @@ def _draw(axes: Axes, images: list[Image], truth: PhantomTruth, joint: JointTrut
     number = min(inside)[1]
     volume, place = images[number].volume, places[number]
     brightest = float(np.percentile(np.concatenate([_flat(image) for image in images]), 99.6))
-    half = HALF_MM / float(volume.spacing_mm[0])
+    half = half_mm / float(volume.spacing_mm[0])
     axes.imshow(volume.values_zyx[round(float(place[2]))], cmap="gray", vmin=0, vmax=brightest)
     axes.set_xlim(place[0] - half, place[0] + half)
     axes.set_ylim(place[1] + half, place[1] - half)
