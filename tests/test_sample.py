@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pydicom
 import pytest
 
 TOOL = [sys.executable, "-m", "lfja_mri"]
+OTHER_LIBRARIES = os.environ.get("LFJA_LIBRARIES") == "other"  # set by `make floor-test`
+NEAR, NEAR_SHARE = 0.02, 0.03
 pytestmark = pytest.mark.xdist_group("sample")  # one process grades the case once for all of them
 
 
@@ -40,12 +43,28 @@ def changes(sample_data, tmp_path_factory) -> Path:
     return out
 
 
+def assert_golden(found: Path, golden: Path) -> None:
+    """The same bytes; with other builds of the numerical libraries the same words and grades, and numbers near them.
+
+    Single precision rounds otherwise from build to build, by which a voxel on an edge falls to the other side.
+    """
+    if not OTHER_LIBRARIES:
+        assert found.read_text() == golden.read_text()
+        return
+    for row, expected in zip(table(found), table(golden), strict=True):
+        for column, cell in expected.items():
+            if "." in cell and column not in {"tool_version", "sources", "flags"}:
+                assert float(row[column]) == pytest.approx(float(cell), rel=NEAR_SHARE, abs=NEAR), column
+            else:
+                assert row[column] == cell, column
+
+
 def test_the_grades_are_the_golden_ones(graded, sample_data):
-    assert (graded / "grades.csv").read_text() == (sample_data / "golden" / "grades.csv").read_text()
+    assert_golden(graded / "grades.csv", sample_data / "golden" / "grades.csv")
 
 
 def test_the_changes_are_the_golden_ones(changes, sample_data):
-    assert changes.read_text() == (sample_data / "golden" / "change.csv").read_text()
+    assert_golden(changes, sample_data / "golden" / "change.csv")
 
 
 def test_the_case_ends_as_published(changes):
