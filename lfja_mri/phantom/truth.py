@@ -102,12 +102,7 @@ def judge_joint(
     width = _fluid_width_mm(lattice, joint)
     fraction = _perimeter_fraction(around, joint, definition)
     targets = _extension_mm3(around, definition)
-    spreads = fraction >= definition.periarticular_least_share
-    reached = tuple(
-        zone.value
-        for zone in EXTENSION_TARGETS
-        if spreads and targets[zone.value] >= definition.extension_least_mm3
-    )
+    reached = _reached(targets, fraction, definition)
     marrow = is_one_of(window.tissue, MARROWS)
     line = np.linspace(-0.5, 0.5, 13) * joint.length_mm
     return JointTruth(
@@ -136,6 +131,14 @@ def judge_joint(
         joint_line_lps_mm=np.array([joint_point(joint, float(s), 0.0, 0.0) for s in line]),
         erosion_volume_mm3=_erosion_mm3(around, joint),
     )
+
+
+def _reached(sizes_mm3: Mapping[str, float], fraction: float, rules: Definition) -> tuple[str, ...]:
+    """Targets that hold enough of what spreads; none where it has not left the joint."""
+    if fraction < rules.periarticular_least_share:
+        return ()
+    names = (zone.value for zone in EXTENSION_TARGETS)
+    return tuple(name for name in names if sizes_mm3[name] >= rules.extension_least_mm3)
 
 
 def _grade(
