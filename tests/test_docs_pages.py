@@ -115,3 +115,15 @@ def test_snippets_run_on_real_tables(tables, page, language, code):
 
 def test_there_are_snippets_for_both_languages():
     assert {language for _, language, _ in SNIPPETS} == {"python", "r"}
+
+
+def test_the_gallery_shows_four_failures_and_each_picture_has_words():
+    """Every case that is drawn stands on the page, and no picture of a failure lies beside it unexplained."""
+    from benchmarks.make_gallery import CASES
+
+    assert len(CASES) >= 4
+    assert all(case.seed < 1000 for case in CASES), "tuning phantoms only"
+    shown = re.findall(r"!\[([^\]]+)\]\(pictures/(failure_\w+)\.png\)\n\n(.+)", text_of("limits.md"))
+    assert [name for _, name, _ in shown] == [case.name for case in CASES]
+    assert all(alternative and "*" in words for alternative, _, words in shown)
+    assert {path.stem for path in (DOCS / "pictures").glob("failure_*.png")} == {case.name for case in CASES}
