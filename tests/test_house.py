@@ -9,7 +9,17 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "lfja_mri"
 STAGES = {"ingest", "levels", "facets", "grading", "change", "phantom", "report"}
-MEETING_PLACES = {"model", "names", "words", "geometry", "config", "config_ingest", "errors", "tables", "results"}
+MEETING_PLACES = {
+    "model",
+    "names",
+    "words",
+    "geometry",
+    "config",
+    "config_ingest",
+    "errors",
+    "tables",
+    "results",
+}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
