@@ -182,13 +182,17 @@ def _no_signal(reason: Reason) -> Numbers:
 
 def _signal_numbers(source: Source, scene: Scene) -> Numbers:
     """Measure with threshold and place as they are, and as far up and down as they are uncertain."""
-    middle = _oedema_values(source, source.ratio, scene, 1.0)
+    tissue = _bright_tissue(source, source.ratio, scene, 1.0)
+    middle = _oedema_values(tissue, scene, 1.0)
     spread = scene.settings.threshold_relative_uncertainty
-    others = [_oedema_values(source, source.ratio, scene, 1.0 + sign * spread) for sign in (-1, 1)]
-    others += [_oedema_values(source, moved, scene, 1.0) for moved in _moved_ratios(source, scene)]
+    readings = [(source.ratio, 1.0 + sign * spread) for sign in (-1, 1)]
+    readings += [(moved, 1.0) for moved in _moved_ratios(source, scene)]
+    others = [
+        _oedema_values(_bright_tissue(source, ratio, scene, factor), scene, factor)
+        for ratio, factor in readings
+    ]
     low = {name: min(middle[name], *(other[name] for other in others)) for name in middle}
     high = {name: max(middle[name], *(other[name] for other in others)) for name in middle}
-    tissue = oedema.find_bright_tissue(source.ratio, _threshold(source, scene.settings), scene)
     farthest = oedema.farthest_extension_mm3(tissue, scene)
     return Numbers(middle, *_with_own_error(low, high, farthest, scene.settings))
 
@@ -219,11 +223,14 @@ def _moved_ratios(source: Source, scene: Scene) -> list[ZoneSignal]:
     ]
 
 
-def _oedema_values(source: Source, ratio: ZoneSignal, scene: Scene, factor: float) -> dict[str, float]:
+def _bright_tissue(source: Source, ratio: ZoneSignal, scene: Scene, factor: float) -> oedema.BrightTissue:
+    return oedema.find_bright_tissue(ratio, _threshold(source, scene.settings) * factor, scene)
+
+
+def _oedema_values(tissue: oedema.BrightTissue, scene: Scene, factor: float) -> dict[str, float]:
     """Measure everything that rests on one threshold, moved by a factor."""
-    settings = scene.settings
-    tissue = oedema.find_bright_tissue(ratio, _threshold(source, settings) * factor, scene)
-    perimeter = perimeter_fraction(tissue, scene.shell, settings.sector_bright_share)
+    ratio = tissue.ratio
+    perimeter = perimeter_fraction(tissue, scene.shell, scene.settings.sector_bright_share)
     bone, soft = oedema.bone_mask(ratio), oedema.soft_tissue_mask(ratio)
     processes = ratio.of(Zone.SUPERIOR_PROCESS, Zone.INFERIOR_PROCESS)
     return {

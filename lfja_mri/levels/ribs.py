@@ -16,10 +16,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import ndimage
 
 from lfja_mri.config import RibSettings
-from lfja_mri.geometry import apply, perpendicular, unit
+from lfja_mri.geometry import perpendicular, sample, unit
 from lfja_mri.levels.frames import DiscFrame
 from lfja_mri.levels.numbering import Naming
 from lfja_mri.model import BoolArray, Contrast, FloatArray, Image, Level, NumberingBasis, Side
@@ -204,11 +203,12 @@ def _at(image: Image, body: Body, side: Side, lateral_mm: float, settings: RibSe
         - back[..., None] * body.anterior
         + side.lateral_sign * lateral_mm * body.left
     )
-    values, seen = _read(image, points)
+    values = sample(image.volume, points)
+    seen = np.isfinite(values)
     if not seen.any() or values[seen].std() < settings.flattest_share * image.volume.values_zyx.std():
         return None
     best = [
-        _best(values, seen, template, weight, margin, settings.least_in_view)
+        _best(np.where(seen, values, 0.0), seen, template, weight, margin, settings.least_in_view)
         for template, weight in templates(settings.half_heights_mm, settings.surround_mm)
     ]
     found = [value for value in best if value is not None]
@@ -222,18 +222,6 @@ def neck_course(body: Body, lateral_mm: float, settings: RibSettings) -> tuple[f
         body.half_depth_mm + settings.course_behind_mm + settings.course_backwards * out,
         settings.course_above_mm - settings.course_downwards * out,
     )
-
-
-def _read(image: Image, points_lps_mm: FloatArray) -> tuple[FloatArray, BoolArray]:
-    volume = image.volume
-    index = apply(volume.lps_to_voxel, points_lps_mm.reshape(-1, 3))
-    size = np.array(volume.values_zyx.shape[::-1]) - 1
-    seen = np.all((index >= -0.5) & (index <= size + 0.5), axis=1)
-    values = ndimage.map_coordinates(
-        volume.values_zyx, index[:, ::-1].T, order=1, mode="nearest", output=np.float64
-    )
-    shape = points_lps_mm.shape[:-1]
-    return values.reshape(shape), seen.reshape(shape)
 
 
 @lru_cache(maxsize=4)
