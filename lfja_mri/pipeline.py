@@ -18,7 +18,8 @@ from lfja_mri.facets import place_joints, process_masks_in
 from lfja_mri.grading import ItemSheet, RuleTable, judge, judge_items, load_items, load_rules, measure_joint
 from lfja_mri.ingest import Study, read_study
 from lfja_mri.levels import locate
-from lfja_mri.levels.masks import levels_from_masks, nifti_files
+from lfja_mri.levels.mask_files import nifti_files
+from lfja_mri.levels.masks import levels_from_masks
 from lfja_mri.model import (
     STANDARD_LEVELS,
     AbsentJoint,
