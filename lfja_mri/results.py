@@ -101,6 +101,7 @@ JOINTS_COLUMNS = (
     "confidence",
     "coverage_fraction",
     "series_shift_mm",
+    "series_shift_uncertainty_mm",
     "flags",
 )
 
@@ -162,7 +163,7 @@ def _joint_row(joint: Joint | AbsentJoint, angles: dict[tuple[Level, Side], floa
         }
     frame = joint.frame
     sides = [angles[frame.level, side] for side in Side if (frame.level, side) in angles]
-    shifts = [float((s.shift_lps_mm**2).sum() ** 0.5) for s in joint.shifts if s.estimated]
+    shift_mm, shift_uncertainty_mm = _largest_shift_mm(joint)
     return {
         "level": frame.level.value,
         "side": frame.side.value,
@@ -179,9 +180,20 @@ def _joint_row(joint: Joint | AbsentJoint, angles: dict[tuple[Level, Side], floa
         "uncertainty_mm": float(frame.uncertainty_mm),
         "confidence": float(frame.confidence),
         "coverage_fraction": max(joint.coverage.values(), default=None),
-        "series_shift_mm": max(shifts, default=None),
+        "series_shift_mm": shift_mm,
+        "series_shift_uncertainty_mm": shift_uncertainty_mm,
         "flags": _listed(frame.flags),
     }
+
+
+def _largest_shift_mm(joint: Joint) -> tuple[float | None, float | None]:
+    """Return the largest shift of a series and that shift's uncertainty; None where none was estimated."""
+    shifts = [
+        (float((shift.shift_lps_mm**2).sum() ** 0.5), float(shift.uncertainty_mm))
+        for shift in joint.shifts
+        if shift.estimated
+    ]
+    return max(shifts) if shifts else (None, None)
 
 
 def _grade_row(joint: JointResult, result: StudyResult, visit: Visit, scale: Scale) -> dict[str, Cell]:

@@ -11,9 +11,21 @@ from facets_toy import ToyJoint, axial_image, sagittal_image, settings, toy_disc
 from lfja_mri.facets import place_joints
 from lfja_mri.facets.alignment import series_shift
 from lfja_mri.facets.prior import site_of
-from lfja_mri.model import Axes, Disc, Joint, LevelMap, NumberingBasis, Plane, Side, Volume
+from lfja_mri.model import (
+    Axes,
+    Disc,
+    Joint,
+    Level,
+    LevelMap,
+    NumberingBasis,
+    Plane,
+    SeriesShift,
+    Side,
+    Volume,
+)
 from lfja_mri.phantom import load_recipe, simulate
 from lfja_mri.phantom.anatomy import Detail
+from lfja_mri.results import joint_rows
 
 JOINTS = {Side.LEFT: ToyJoint(), Side.RIGHT: ToyJoint(outwards_mm=15.0)}
 
@@ -75,6 +87,20 @@ def test_joints_report_the_shift_of_each_other_series(axial):
         assert np.array_equal(joint.shift_of("ax"), np.zeros(3))
         truth = 28.0  # behind the disc where the axial series shows it
         assert abs(joint.frame.centre_lps_mm[1] - truth) < 2.0
+
+
+def test_the_table_gives_the_largest_shift_with_its_own_uncertainty(axial):
+    """Not the largest uncertainty, and never that of a series whose shift is unknown."""
+    placed = place_joints(toy_study(axial), toy_levels(), settings())
+    joint = next(joint for joint in placed if isinstance(joint, Joint))
+    shifts = (
+        SeriesShift("near", Level.L3_L4, np.array([0.0, 1.0, 0.0]), 1.4, estimated=True),
+        SeriesShift("far", Level.L3_L4, np.array([0.0, -3.0, 4.0]), 0.8, estimated=True),
+        SeriesShift("unknown", Level.L3_L4, np.zeros(3), 2.5, estimated=False),
+    )
+    told, untold = joint_rows([replace(joint, shifts=shifts), replace(joint, shifts=shifts[2:])])
+    assert (told["series_shift_mm"], told["series_shift_uncertainty_mm"]) == (5.0, 0.8)
+    assert (untold["series_shift_mm"], untold["series_shift_uncertainty_mm"]) == (None, None)
 
 
 @pytest.mark.slow
