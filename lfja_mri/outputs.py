@@ -12,7 +12,7 @@ from lfja_mri.batch.folder import StudyFiles, to_json
 from lfja_mri.change import protocol_of
 from lfja_mri.config import digest
 from lfja_mri.errors import Reason
-from lfja_mri.grading import explain, measurements_to_json
+from lfja_mri.grading import explain, explanation_facts, measurements_to_json
 from lfja_mri.model import AbsentJoint, Image, Joint, JointResult, NotGraded, StudyResult
 from lfja_mri.pipeline import Road
 from lfja_mri.report import About, label_map_files, study_page
@@ -44,7 +44,7 @@ def study_content(result: StudyResult, visit: Visit, road: Road, extras: Extras)
     files = {
         "grades.csv": to_csv(GRADES_COLUMNS, grade_rows(result, visit, scale_of(road))).encode(),
         "measurements.json": to_json(_measurements(result)),
-        "explanations.txt": _explanations(result, road, pictured=extras.pictures).encode(),
+        **_explanations(result, road, pictured=extras.pictures),
     }
     files |= _regions(result)
     if extras.pictures:
@@ -113,13 +113,14 @@ def _measurements(result: StudyResult) -> Mapping[str, Any]:
     )
 
 
-def _explanations(result: StudyResult, road: Road, *, pictured: bool) -> str:
+def _explanations(result: StudyResult, road: Road, *, pictured: bool) -> dict[str, bytes]:
     drawn = pictured and bool(result.images)
-    told = (
-        explain(joint, road.rules, picture_name(joint) if drawn and joint.joint is not None else "")
+    told = [
+        explanation_facts(joint, road.rules, picture_name(joint) if drawn and joint.joint is not None else "")
         for joint in result.joints
-    )
-    return "\n\n".join(told) + "\n"
+    ]
+    text = "\n\n".join(one["text"] for one in told) + "\n"
+    return {"explanations.txt": text.encode(), "explanations.json": to_json({"joints": told})}
 
 
 def _pictures(result: StudyResult) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ from lfja_mri.errors import CheckError, InputError, Reason
 from lfja_mri.grading import (
     MEASUREMENT_VERSION,
     explain,
+    explanation_facts,
     judge,
     load_rules,
     measurements_from_json,
@@ -93,6 +94,40 @@ def test_explanation_of_a_refusal_names_the_reason():
     assert "cannot be judged" in text
     placed_nowhere = JointResult(Level.L1_L2, Side.LEFT, NotGraded(Reason.JOINT_NOT_FOUND))
     assert explain(placed_nowhere, RULES) == "L1-L2 left: not graded (joint not found)."
+
+
+def test_an_explanation_for_programs_holds_each_number_and_the_same_words():
+    measured = joint_with(
+        perimeter_fraction=0.62,
+        perimeter_fraction_max_slice=0.7,
+        cyst_volume_mm3=Missing(Reason.MEASURE_MISSING),
+        further={"worst_slice_above_mm": -4.2},
+    )
+    joint = result_of(measured)
+    told = json.loads(
+        json.dumps(explanation_facts(joint, RULES, "pictures/L4-L5_right.png"), allow_nan=False)
+    )
+    assert told["text"] == explain(joint, RULES, "pictures/L4-L5_right.png")
+    assert (told["level"], told["side"], told["grade"], told["reason"]) == ("L4-L5", "right", 3, None)
+    assert (told["picture"], told["measured_on"]) == ("pictures/L4-L5_right.png", ["axial_t2_fs"])
+    assert (told["worst_slice_perimeter_fraction"], told["worst_slice_above_joint_middle_mm"]) == (0.7, -4.2)
+    *passed, fired = told["rules_considered"]
+    assert fired["rule"] == told["rule"]
+    assert all(one["met"] for one in fired["conditions"])
+    assert all(not all(one["met"] for one in rule["conditions"]) for rule in passed)
+    perimeter = {"measure": "perimeter_fraction", "at_least": 0.5, "below": None}
+    assert perimeter | {"value": 0.62, "missing": None, "met": True} in fired["conditions"]
+
+
+def test_a_refusal_for_programs_says_what_could_not_be_judged():
+    refused = result_of(joint_with(perimeter_fraction=Missing(Reason.FAT_SUPPRESSION_FAILED)))
+    told = explanation_facts(refused, RULES)
+    assert (told["grade"], told["rule"], told["reason"]) == (None, None, "fat_suppression_failed")
+    first = told["rules_considered"][0]["conditions"][0]
+    assert (first["value"], first["missing"], first["met"]) == (None, "fat_suppression_failed", None)
+    nowhere = explanation_facts(JointResult(Level.L1_L2, Side.LEFT, NotGraded(Reason.JOINT_NOT_FOUND)), RULES)
+    assert nowhere["reason"] == "joint_not_found"
+    assert nowhere["picture"] is None
 
 
 def study_with(grades):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lfja_mri.app.display import grades_table, messages, run_summary
+from lfja_mri.app.joint_words import GradeCommand, NamedJoint, named_joint
 from lfja_mri.app.options import (
     AsJson,
     Config,
@@ -38,13 +39,13 @@ from lfja_mri.app.options import (
 )
 from lfja_mri.app.plain import show
 from lfja_mri.app.root import app
-from lfja_mri.names import Level, MaskScheme, Side
+from lfja_mri.names import MaskScheme
 from lfja_mri.words import counted
 
 MOST_TABLES = 8  # more than a screen or two is read in grades.csv
 
 
-@app.command()
+@app.command(cls=GradeCommand)
 def grade(
     inputs: Inputs,
     out: Out,
@@ -57,7 +58,12 @@ def grade(
     timeout: Timeout = None,
     memory_mib: MemoryMib = None,
     explain: Annotated[
-        tuple[Level, Side] | None, typer.Option(help="Also explain one joint, such as: L4-L5 right.")
+        list[NamedJoint] | None,
+        typer.Option(
+            parser=named_joint,
+            metavar="LEVEL SIDE",
+            help="Also explain one joint, such as: L4-L5 right. As often as wanted.",
+        ),
     ] = None,
     salt_file: Salt = None,
     scheduler: Scheduler = None,
@@ -102,8 +108,8 @@ def grade(
         messages.print(
             f"[yellow]study {failure.study_key} failed:[/] {failure.reason.value}: {failure.detail}"
         )
-    if explain is not None:
-        typer.echo(done.explanation(*explain))
+    if explain:
+        typer.echo("\n\n".join(done.explanation(joint.level, joint.side) for joint in explain))
     raise typer.Exit(int(done.exit_code(strict=strict)))
 
 

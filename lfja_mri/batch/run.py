@@ -104,13 +104,14 @@ class RunReport:
         return ExitCode.CHECK_NOT_MET if strict and ungraded else ExitCode.DONE
 
     def explanation(self, level: Level, side: Side) -> str:
-        """Return the explanation of one joint in every study."""
+        """Return the explanation of one joint in every study, with the study's key where there are several."""
+        place = f"{level.value} {side.value}"
         texts = []
         for key in self.finished:
-            sections = (
-                (self.out / STUDIES / key / "explanations.txt").read_text(encoding="utf-8").split("\n\n")
-            )
-            texts += [text for text in sections if text.startswith(f"{level.value} {side.value}")]
+            stored = (self.out / STUDIES / key / "explanations.txt").read_text(encoding="utf-8")
+            own = [text for text in stored.strip().split("\n\n") if text.startswith(f"{place}:")]
+            heading = [f"study {key}"] if len(self.finished) > 1 else []
+            texts.append("\n".join([*heading, *(own or [f"{place}: this study has no such joint."])]))
         return "\n\n".join(texts)
 
 

@@ -3,7 +3,7 @@
 from lfja_mri.grading.aggregate import SUMMARY_COLUMNS, Summary, summarise
 from lfja_mri.grading.agreement import Agreement, agreement, confusion_lines, weighted_kappa
 from lfja_mri.grading.archive import MEASUREMENT_VERSION, measurements_from_json, measurements_to_json
-from lfja_mri.grading.explain import explain
+from lfja_mri.grading.explain import explain, explanation_facts
 from lfja_mri.grading.facts import MEASURES, plain_values
 from lfja_mri.grading.items import ItemSheet, judge_items, load_items
 from lfja_mri.grading.judge import judge
@@ -21,6 +21,7 @@ __all__ = [
     "agreement",
     "confusion_lines",
     "explain",
+    "explanation_facts",
     "judge",
     "judge_items",
     "load_items",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lfja_mri.grading.facts import measured_values
 from lfja_mri.grading.judge import facts_for
 from lfja_mri.grading.rules import Condition, Rule, RuleTable
@@ -29,6 +31,67 @@ def explain(joint: JointResult, rules: RuleTable, picture: str = "") -> str:
     lines += _evidence(measurements, joint.outcome)
     lines += [f"  picture: {picture}"] if picture else []
     return "\n".join(lines)
+
+
+def explanation_facts(joint: JointResult, rules: RuleTable, picture: str = "") -> dict[str, Any]:
+    """Return the same explanation for programs: the text, and its parts as plain values of JSON.
+
+    Parameters
+    ----------
+    picture
+        Path of the joint's picture, if one was drawn.
+
+    Returns
+    -------
+    Place, outcome, text and picture; where the joint was measured, each rule considered (worst first, the one that
+    fired last) with each number against its threshold, and the slices it rests on.
+    """
+    told = {
+        "level": joint.level.value,
+        "side": joint.side.value,
+        "text": explain(joint, rules, picture),
+        "picture": picture or None,
+        **_outcome_facts(joint.outcome),
+    }
+    measurements = joint.measurements
+    if measurements is None:
+        return told
+    facts = facts_for(measured_values(measurements), rules)
+    considered = [_rule_facts(rule, facts) for rule in _considered(joint.outcome, rules)]
+    return told | {"rules_considered": considered} | _slice_facts(measurements)
+
+
+def _outcome_facts(outcome: Outcome) -> dict[str, Any]:
+    match outcome:
+        case Graded():
+            interval = [outcome.grade_low, outcome.grade_high]
+            return {"grade": outcome.grade, "interval": interval, "rule": outcome.rule, "reason": None}
+        case NotGraded():
+            return {"grade": None, "interval": None, "rule": None, "reason": outcome.reason.value}
+
+
+def _rule_facts(rule: Rule, facts: dict[str, Measure]) -> dict[str, Any]:
+    conditions = [_condition_facts(condition, facts[condition.measure]) for condition in rule.when]
+    return {"rule": rule.id, "grade": rule.grade, "conditions": conditions}
+
+
+def _condition_facts(condition: Condition, value: Measure) -> dict[str, Any]:
+    limits = {"measure": condition.measure, "at_least": condition.at_least, "below": condition.below}
+    if isinstance(value, Missing):
+        return limits | {"value": None, "missing": value.reason.value, "met": None}
+    return limits | {"value": round(float(value), 4), "missing": None, "met": condition.holds(value)}
+
+
+def _slice_facts(measurements: Measurements) -> dict[str, Any]:
+    worst = measurements.perimeter_fraction_max_slice
+    above = measurements.further.get("worst_slice_above_mm")
+    return {
+        "measured_on": list(measurements.sources),
+        "worst_slice_perimeter_fraction": None if isinstance(worst, Missing) else round(float(worst), 4),
+        "worst_slice_above_joint_middle_mm": (
+            None if above is None or isinstance(above, Missing) else round(float(above), 2)
+        ),
+    }
 
 
 def _headline(outcome: Outcome) -> str:
