@@ -10,11 +10,12 @@ import pytest
 from test_report_pages import check_page
 
 from lfja_mri.batch import archive_pages
+from lfja_mri.batch.dates import VISITS_COLUMNS
 from lfja_mri.change import CHANGE_COLUMNS
 from lfja_mri.change.cohort import SUMMARY_COLUMNS
 from lfja_mri.report.figures import joint_picture
 from lfja_mri.results import GRADES_COLUMNS
-from lfja_mri.tables import to_csv, write_bytes, write_text
+from lfja_mri.tables import read_csv, to_csv, write_bytes, write_text
 
 VISITS = {"5f0c1e7a9b": "baseline", "77aa01c2d3": "12 months"}
 
@@ -84,6 +85,40 @@ def test_the_trial_shows_visits_in_their_order(archive):
     html = (archive / "cohort.html").read_text(encoding="utf-8")
     grades = html[html.index('id="grades"') :]
     assert grades.index("<td>baseline</td>") < grades.index("<td>12 months</td>")
+
+
+def visits_listed(archive):
+    """The visits of the index, in its order."""
+    archive_pages.write_pages(archive)
+    html = (archive / "index.html").read_text(encoding="utf-8")
+    lines = html[html.index('id="studies"') :].split('<tr class="line"')[1:]
+    assert len(lines) == 2
+    return [next(word for word in SHOWN if f">{word}<" in line) for line in lines]
+
+
+SHOWN = ("baseline", "12 months", "day 0", "day 371")
+
+
+def test_the_index_lists_visits_in_the_order_of_the_trial_and_not_of_their_names(archive):
+    rows = read_csv(archive / "grades.csv")
+    by_name = sorted(rows, key=lambda row: row["visit"])
+    assert by_name[0]["visit"] == "12 months"
+    write_text(archive / "grades.csv", to_csv(GRADES_COLUMNS, by_name))
+    assert visits_listed(archive) == ["baseline", "12 months"]
+
+
+def test_the_index_lists_unnamed_visits_by_their_days(archive):
+    rows = [row | {"visit": ""} for row in read_csv(archive / "grades.csv")]
+    write_text(archive / "grades.csv", to_csv(GRADES_COLUMNS, rows))
+    for name in ("summary.csv", "change.csv"):
+        (archive / name).unlink()
+    for first, later in (list(VISITS), list(VISITS)[::-1]):
+        days = ((first, 0), (later, 371))
+        table = [{"subject": "S01", "study_key": key, "days_since_baseline": day} for key, day in days]
+        write_text(archive / "visits.csv", to_csv(VISITS_COLUMNS, table))
+        assert visits_listed(archive) == ["day 0", "day 371"]
+        html = (archive / "index.html").read_text(encoding="utf-8")
+        assert html.index(f"studies/{first}") < html.index(f"studies/{later}")
 
 
 def test_ten_stored_pictures_of_two_visits_fit_a_page(archive):

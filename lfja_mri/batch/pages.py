@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,7 +27,7 @@ def write_index(archive: Path) -> Path:
     InputError
         The folder holds no `grades.csv`.
     """
-    rows = archived_grades(archive)
+    rows = in_visit_order(archive, archived_grades(archive))
     pages = {row["study_key"]: f"{STUDIES}/{row['study_key']}/{PAGE}" for row in rows}
     links = {key: page for key, page in pages.items() if (archive / page).is_file()}
     further = [(name, name) for name in TABLES if (archive / name).is_file()]
@@ -33,6 +35,31 @@ def write_index(archive: Path) -> Path:
     write_text(archive / "index.html", page)
     seal(archive, ("index.html",))
     return archive / "index.html"
+
+
+def in_visit_order(archive: Path, rows: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Return the rows by subject and time: as the trial's manifest orders its visits, else by days, else as they stand.
+
+    A visit without a name of a subject with several studies is called by its day.
+    """
+    order = [row["visit"] for row in _rows(archive / "summary.csv")]
+    days = {row["study_key"]: int(row["days_since_baseline"]) for row in _rows(archive / "visits.csv")
+            if row["days_since_baseline"]}  # fmt: skip
+    studies = Counter(subject for subject, _ in {(row["subject"], row["study_key"]) for row in rows})
+
+    def time(row: Mapping[str, str]) -> tuple[str, int, float]:
+        place = order.index(row["visit"]) if row["visit"] in order else len(order)
+        return row["subject"], place, days.get(row["study_key"], math.inf)
+
+    def named(row: Mapping[str, str]) -> Mapping[str, str]:
+        unnamed = not row["visit"] and row["study_key"] in days and studies[row["subject"]] > 1
+        return {**row, "visit": f"day {days[row['study_key']]}"} if unnamed else row
+
+    return [named(row) for row in sorted(rows, key=time)]
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    return read_csv(table) if table.is_file() else []
 
 
 def archived_grades(archive: Path) -> list[dict[str, str]]:
