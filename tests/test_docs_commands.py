@@ -17,7 +17,7 @@ from conftest import ROOT
 from lfja_mri.config import config_folder
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-INDENTED = re.compile(r"^    ((?:lfja-mri|dask) .*)$", re.MULTILINE)
+INDENTED = re.compile(r"^    ((?:lfja-mri|dask|mkdir) .*)$", re.MULTILINE)
 PAGES = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
 LINKS = {
     "STUDY": "baseline",
@@ -61,6 +61,7 @@ def workplace(tmp_path_factory) -> Path:
     )
     (folder / "pairs.csv").write_text(repeats, encoding="utf-8")
     execute("lfja-mri grade sample_data/baseline --out graded --quiet", folder)
+    shutil.copytree(folder / "graded", folder / "out" / "1")  # as an array task leaves it
     study = next((folder / "graded" / "studies").glob("[!.]*")).name
     head = "subject,visit,study_key,level,side,mark,grade,reason,reader"
     (folder / "marks.csv").write_text(
@@ -113,6 +114,7 @@ def test_every_command_of_a_page_runs(workplace, page):
                 command = [str(Path(sys.executable).parent / "dask"), *asked.split()[1:]]
                 services.append(subprocess.Popen(command, cwd=workplace, stderr=subprocess.DEVNULL))
                 time.sleep(START_S)
+                assert services[-1].poll() is None, f"{line} ended at once"
             else:
                 execute(asked, workplace, **variables)
     finally:

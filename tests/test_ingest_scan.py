@@ -23,6 +23,18 @@ FOREIGN = {
     "pydicom": Path(pydicom.__file__).parent / "data" / "test_files",
     "nibabel": Path(nibabel.__file__).parent / "nicom" / "tests" / "data",
 }
+SLOW_ONLY = {
+    "big_endian",
+    "broken_zip",
+    "deflated",
+    "enhanced",
+    "enhanced_localiser",
+    "enhanced_missing_frame",
+    "enhanced_mixed_orientation",
+    "enhanced_shuffled",
+    "no_preamble",
+    "no_preamble_implicit",
+}  # fmt: skip - no file that the fast way would read
 SOURCE = Source(1, Path("one"))
 
 
@@ -55,10 +67,12 @@ def agreed(content: bytes) -> bool:
 
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_both_ways_agree_on_messy_files(name, tmp_path):
+    dared = []
     CASES[name].build(tmp_path)
     for _, stream in open_each(find_sources([tmp_path], SETTINGS).sources):
         if stream is not None:
-            agreed(stream.read())
+            dared.append(agreed(stream.read()))
+    assert any(dared) == (name not in SLOW_ONLY)
 
 
 @pytest.mark.parametrize("name", sorted(FOREIGN))

@@ -90,14 +90,17 @@ def test_fusion(level: int) -> None:
 @pytest.mark.parametrize("level", [3, 5])
 @pytest.mark.parametrize("planes", [slice(5, 7), slice(3, 12)])
 def test_hardware_void(level: int, planes: slice) -> None:
-    """Screws and cage have put out the signal from one body's middle to the next one's, on a few planes or on most."""
+    """Screws and cage have put out the signal from one body's middle to the next one's, on a few planes or on most.
+
+    A disc of the void is still in its place; only where the sacrum's own disc is gone on most planes is the name doubted.
+    """
     field, centres = fake_spine.spine(discs=DISCS)
     reach = round(14.0 / fake_spine.GRID_MM)
     row = row_of(field, centres[level][2])
     void = field.shares[:, planes, row - reach : row + reach]
     void[:] = 0.01
     void[fake_spine.CLASSES.index("background")] = 0.94
-    chain, naming = named(field)
-    if naming.flags or naming.certainty < 0.9 or any(disc.interpolated for disc in chain.discs):
-        return  # told
-    all_right(field, centres)
+    _, naming = all_right(field, centres)
+    lumbosacral = level == DISCS - 1 and planes == slice(3, 12)
+    assert bool(naming.flags) == lumbosacral
+    assert (naming.certainty < 0.9) == lumbosacral

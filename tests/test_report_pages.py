@@ -242,9 +242,16 @@ def test_the_cohort_page_shows_visits_plots_and_joints_that_moved():
 
 
 def test_an_empty_run_still_has_its_pages():
-    check_page(report.index_page([], about=ABOUT, links={}))
-    check_page(report.cohort_page([], [], [], about=ABOUT))
-    check_page(report.comparison_page([], about=ABOUT))
+    """They say that there is nothing: no line of a study, no joint, no picture."""
+    for html in (
+        report.index_page([], about=ABOUT, links={}),
+        report.cohort_page([], [], [], about=ABOUT),
+        report.comparison_page([], about=ABOUT),
+    ):
+        outline = check_page(html)
+        assert not [a for a in outline.of("tr") if a.get("class") == "line"]
+        assert outline.of("article") == outline.of("img") == []
+        assert "none" in "".join(outline.text)
 
 
 def test_the_rule_that_decided_is_marked_in_an_explanation():
