@@ -75,7 +75,7 @@ def test_explanation_sets_each_number_against_its_threshold():
     text = explain(result_of(joint_with(perimeter_fraction=0.62)), RULES)
     assert "L4-L5 right: grade 3" in text
     assert "perimeter fraction at least 0.5: 0.62, met" in text
-    assert "extension targets at least 1: 0.00, not met" in text
+    assert "extension targets at least 1: 0, not met" in text
     assert "axial_t2_fs" in text
     assert "grade 2" not in text
 
@@ -86,6 +86,25 @@ def test_explanation_names_the_worst_slice_and_the_picture():
     assert "worst slice: 70% of the perimeter, 4 mm below the joint's middle" in text
     assert text.endswith("  picture: pictures/L4-L5_right.png")
     assert "picture" not in explain(result_of(joint), RULES)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "words"),
+    [(0.62, "a place counts from 25 mm3"), (0.06, "vessels, roots or the sac: no spread")],
+)
+def test_explanation_says_where_tissue_is_bright_and_whether_that_counts(fraction, words):
+    bright = {"foramen": 45.4, "pedicle": 0.3, "ligamentum_flavum": 12.0}
+    joint = replace(joint_with(perimeter_fraction=fraction), extension_mm3=bright)
+    text = explain(result_of(joint), RULES)
+    assert f"bright beyond the perimeter: foramen 45 mm3, ligamentum flavum 12 mm3 ({words}" in text
+    assert "extension targets at least 1: 1, met" in text
+
+
+def test_explanation_gives_units_and_the_reference():
+    joint = joint_with(effusion_width_mm=0.294, reference={"csf": 612.3, "muscle": 95.0, "reference": 612.3})
+    text = explain(result_of(joint), RULES)
+    assert "effusion width at least 1 mm: 0.29 mm, not met" in text
+    assert "reference tissue in that image: CSF 612, muscle 95\n" in text
 
 
 def test_explanation_of_a_refusal_names_the_reason():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lfja_mri.grading.facts import measured_values
-from lfja_mri.grading.judge import facts_for
+from lfja_mri.grading.facts import EXTENSION_TARGET_COUNT, measured_values
+from lfja_mri.grading.judge import SPREADS_FROM, facts_for
 from lfja_mri.grading.rules import Condition, Rule, RuleTable
 from lfja_mri.model import Graded, JointResult, Measure, Measurements, Missing, NotGraded, Outcome
 
@@ -28,7 +28,7 @@ def explain(joint: JointResult, rules: RuleTable, picture: str = "") -> str:
         return lines[0]
     facts = facts_for(measured_values(measurements), rules)
     lines += [line for rule in _considered(joint.outcome, rules) for line in _rule_lines(rule, facts)]
-    lines += _evidence(measurements, joint.outcome)
+    lines += _evidence(measurements, joint.outcome, rules)
     lines += [f"  picture: {picture}"] if picture else []
     return "\n".join(lines)
 
@@ -125,22 +125,49 @@ def _rule_lines(rule: Rule, facts: dict[str, Measure]) -> list[str]:
 def _verdict(condition: Condition, value: Measure) -> str:
     if isinstance(value, Missing):
         return f"cannot be judged, {value.reason.value.replace('_', ' ')}"
-    return f"{value:.2f}, {'met' if condition.holds(value) else 'not met'}"
+    number = f"{value:.{0 if condition.measure == EXTENSION_TARGET_COUNT else 2}f} {condition.unit}".rstrip()
+    return f"{number}, {'met' if condition.holds(value) else 'not met'}"
 
 
-def _evidence(measurements: Measurements, outcome: Outcome) -> list[str]:
+def _evidence(measurements: Measurements, outcome: Outcome, rules: RuleTable) -> list[str]:
     lines = [f"  measured on: {', '.join(measurements.sources) or 'no series'}"]
+    lines += _reference(measurements)
     lines.append(f"  fat suppression: {measurements.fat_suppression.replace('_', ' ')}")
     worst = measurements.perimeter_fraction_max_slice
     if not isinstance(worst, Missing):
         lines.append(
             f"  worst slice: {worst:.0%} of the perimeter{_where(measurements) if worst > 0 else ''}"
         )
-    if isinstance(outcome, Graded) and outcome.extension:
-        lines.append(f"  extends into: {', '.join(target.replace('_', ' ') for target in outcome.extension)}")
+    lines += _beyond(measurements, outcome, rules)
     if outcome.flags:
         lines.append(f"  flags: {', '.join(flag.replace('_', ' ') for flag in outcome.flags)}")
     return lines
+
+
+def _reference(measurements: Measurements) -> list[str]:
+    """Say how bright the tissue is that ratios are made with, in the unit of the first image."""
+    tissues = ("csf", "muscle", "marrow")
+    known = [
+        f"{name} {measurements.reference[name]:.0f}" for name in tissues if name in measurements.reference
+    ]
+    return [f"  reference tissue in that image: {', '.join(known).replace('csf', 'CSF')}"] if known else []
+
+
+def _beyond(measurements: Measurements, outcome: Outcome, rules: RuleTable) -> list[str]:
+    """Name the bright tissue outside the perimeter, and why it is no spread of a joint that is quiet itself."""
+    volumes = {
+        name.replace("_", " "): float(volume)
+        for name, volume in measurements.extension_mm3.items()
+        if not isinstance(volume, Missing) and volume >= 1.0
+    }
+    if not volumes:
+        return []
+    named = ", ".join(f"{name} {volume:.0f} mm3" for name, volume in volumes.items())
+    counts = f"a place counts from {rules.choices.extension_counts_from_mm3:g} mm3"
+    quiet = isinstance(outcome, Graded) and outcome.grade < SPREADS_FROM
+    if quiet:
+        counts = "vessels, roots or the sac: no spread, as the perimeter itself is not abnormal"
+    return [f"  bright beyond the perimeter: {named} ({counts})"]
 
 
 def _where(measurements: Measurements) -> str:

@@ -68,12 +68,16 @@ class Condition(Settings):
             return value >= self.at_least
         return self.below is not None and value < self.below
 
+    @property
+    def unit(self) -> str:
+        """Unit of the measure, empty for a share, a ratio or a count."""
+        return next((unit for unit in ("mm3", "mm") if self.measure.endswith(f"_{unit}")), "")
+
     def words(self) -> str:
         """Return the condition as a reader says it."""
-        unit = next((unit for unit in ("mm3", "mm") if self.measure.endswith(f"_{unit}")), "")
-        name = self.measure.removesuffix(f"_{unit}").replace("_", " ")
+        name = self.measure.removesuffix(f"_{self.unit}").replace("_", " ")
         limit = f"at least {self.at_least:g}" if self.at_least is not None else f"below {self.below:g}"
-        return f"{name} {limit} {unit}".rstrip()
+        return f"{name} {limit} {self.unit}".rstrip()
 
 
 class Rule(Settings):
