@@ -9,9 +9,15 @@ import pytest
 
 from lfja_mri.model import Contrast, Level, Plane, Role, Side
 from lfja_mri.phantom import Detail, Recipe, generate_cohort, generate_study, simulate
+from lfja_mri.phantom.column import LEVELS_BY_COUNT
 from lfja_mri.phantom.dicom import write_dicom
 from lfja_mri.phantom.enhanced import write_enhanced
+from lfja_mri.phantom.findings import draw_arthropathy
+from lfja_mri.phantom.numbers import base_numbers
+from lfja_mri.phantom.person import draw_person
+from lfja_mri.phantom.planning import plan_series
 from lfja_mri.phantom.recipe import Headers, Quality
+from lfja_mri.phantom.skeleton import Posture
 from lfja_mri.phantom.study import simulate_study
 from lfja_mri.tables import read_csv
 
@@ -141,6 +147,18 @@ def test_a_repeat_is_another_scan_of_the_same_joints():
     assert first.study_key != second.study_key
     assert [joint.grade for joint in first.joints] == [joint.grade for joint in second.joints]
     assert not np.allclose(first.joints[0].centre_lps_mm, second.joints[0].centre_lps_mm)
+
+
+@pytest.mark.parametrize(("times", "alike"), [("per_scan", False), ("per_person", True)])
+def test_a_trial_holds_the_scanner_times_and_not_the_day(times, alike):
+    recipe = SMALL.model_copy(update={"series": ("sagittal_stir",), "scanner_times": times})
+    base, levels = base_numbers(), tuple(level.value for level in LEVELS_BY_COUNT[5])
+    person = draw_person(7, base.anatomy, Posture(), arthropathy=draw_arthropathy(7, recipe, levels))
+    first, second = (
+        plan_series(person, recipe, base, recipe.series, name)[0] for name in ("baseline", "baseline1")
+    )
+    assert (first.sequence == second.sequence) is alike
+    assert (first.flow_loss != second.flow_loss) is alike
 
 
 def test_an_enhanced_object_says_the_same_as_the_classic_files(tmp_path):

@@ -132,11 +132,13 @@ def _plan(
 ) -> SeriesPlan:
     numbers = base.sequences[name]
     inversion = numbers.ti_3t_ms if field > 2 else numbers.ti_1_5t_ms
+    held = recipe.scanner_times == "per_person"
+    times = stream(person.seed, f"protocol{name}") if held else rng
     sequence = Sequence(
         name,
-        tr_ms=round(float(rng.uniform(*numbers.tr_ms))),
-        te_ms=round(float(rng.uniform(*numbers.te_ms)), 1),
-        ti_ms=None if inversion is None else round(float(rng.uniform(*inversion))),
+        tr_ms=round(float(times.uniform(*numbers.tr_ms))),
+        te_ms=round(float(times.uniform(*numbers.te_ms)), 1),
+        ti_ms=None if inversion is None else round(float(times.uniform(*inversion))),
         field_strength_t=field,
         fat_suppressed=numbers.fat_suppressed,
         contrast_agent=numbers.contrast_agent,
@@ -150,6 +152,7 @@ def _plan(
     shift, bend = _motion(recipe.motion_mm, rng, number)
     noise = NOISE_SHARE[quality] * (1.6 if sequence.ti_ms is not None else 1.0)
     look = stream(person.seed, f"artefacts{name}{number}")
+    day = rng if held else look
     return SeriesPlan(
         name=name,
         number=number,
@@ -164,9 +167,9 @@ def _plan(
         fat_suppression=_fat_suppression(person, base, sequence, quality, rng, recipe.confounders),
         fat_shift_mm=float(look.choice([0.0, 0.9])) if sequence.ti_ms is None and not sequence.dixon else 0.0,
         fat_shift_axis=0 if sagittal else 2,
-        ghost_share=float(look.uniform(0, GHOST_SHARE[quality])),
+        ghost_share=float(day.uniform(0, GHOST_SHARE[quality])),
         ghost_axis=1 if sagittal else 2,
-        flow_loss=0.0 if sequence.ti_ms is None else float(look.uniform(*FLOW_LOSS)),
+        flow_loss=0.0 if sequence.ti_ms is None else float(day.uniform(*FLOW_LOSS)),
     )
 
 

@@ -56,7 +56,12 @@ class VariantWeights(Settings):
 
 
 class Recipe(Settings):
-    """A recipe. Ranges are drawn per study."""
+    """A recipe. Ranges are drawn per study.
+
+    `scanner_times` tells whether echo, repetition and inversion times are drawn anew for every scan of a person, as in
+    a clinic, or hold for all of them, as a trial's protocol does. Where they hold, what the day brings (pulsing of CSF, ghosts)
+    is drawn for every scan instead of once per person.
+    """
 
     name: str = "recipe"
     series: tuple[str, ...]
@@ -77,6 +82,7 @@ class Recipe(Settings):
     compressed: bool = False
     objects: Literal["classic", "enhanced"] = "classic"
     follow_up_change: tuple[float, float, float] = (0.3, 0.5, 0.2)
+    scanner_times: Literal["per_scan", "per_person"] = "per_scan"
     patient_sex: Literal["F", "M", "O"] = "O"
     patient_age_years: int = Field(default=60, ge=18, le=100)
 
