@@ -28,8 +28,7 @@ def coverage_of(study: StudyImages, zones: Zones, shifts: tuple[SeriesShift, ...
 
 
 def _points(zones: Zones) -> FloatArray:
-    mask = np.isin(zones.labels_zyx, [zone.code for zone in COVERED_ZONES])
-    return zones.points_lps_mm(mask)[::THINNED_TO]
+    return zones.points_lps_mm(zones.mask(*COVERED_ZONES))[::THINNED_TO]
 
 
 def _share(volume: Volume, points_lps_mm: FloatArray) -> float:

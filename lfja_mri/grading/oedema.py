@@ -68,8 +68,11 @@ def find_bright_tissue(ratio: ZoneSignal, threshold: float, scene: Scene) -> Bri
 
 def _touching(mask: BoolArray, seeds: BoolArray) -> BoolArray:
     """Return the connected parts of a mask that meet the seeds."""
-    labels, _ = ndimage.label(mask)
-    return np.asarray(np.isin(labels, np.setdiff1d(np.unique(labels[seeds]), [0])))
+    labels, count = ndimage.label(mask)
+    touching = np.zeros(count + 1, dtype=np.bool_)
+    touching[labels[seeds]] = True
+    touching[0] = False
+    return np.asarray(touching[labels])
 
 
 def _joined(mask: BoolArray, seeds: BoolArray, width_mm: float, ratio: ZoneSignal) -> BoolArray:
@@ -84,9 +87,9 @@ def _cysts(ratio: ZoneSignal, outside: BoolArray, settings: MeasureSettings) -> 
     labels, count = ndimage.label(fluid)
     volumes = ndimage.sum_labels(fluid, labels, np.arange(1, count + 1)) * ratio.voxel_mm3
     large = np.flatnonzero(volumes >= settings.cyst_least_volume_mm3) + 1
+    if not len(large):
+        return np.zeros(labels.shape, dtype=np.bool_), 0.0
     cyst = np.isin(labels, large)
-    if not cyst.any():
-        return cyst, 0.0
     rim = ndimage.distance_transform_edt(~cyst, sampling=ratio.spacing_zyx_mm) <= settings.cyst_rim_mm
     return np.asarray(rim), float(volumes[large - 1].sum())
 

@@ -69,7 +69,7 @@ class Scene:
         return np.asarray(plane * step_zyx[0] + row * step_zyx[1] + column * step_zyx[2] + start)
 
     def _distance_mm(self, *zones: Zone) -> FloatArray:
-        inside = np.isin(self.zones.labels_zyx, [zone.code for zone in zones])
+        inside = self.zones.mask(*zones)
         spacing_zyx = np.linalg.norm(self.zones.voxel_to_lps[:3, :3], axis=0)[::-1]
         return np.asarray(ndimage.distance_transform_edt(~inside, sampling=spacing_zyx))
 
@@ -91,8 +91,7 @@ class ZoneSignal:
 
     def of(self, *zones: Zone) -> BoolArray:
         """Return a mask of the voxels that carry one of the labels and were imaged."""
-        codes = np.array([zone.code for zone in zones], dtype=np.uint8)
-        return np.isin(self.zones.labels_zyx, codes) & self.imaged
+        return self.zones.mask(*zones) & self.imaged
 
     @cached_property
     def imaged(self) -> BoolArray:
@@ -167,6 +166,5 @@ def coverage_of(scene: Scene, image: Image) -> float:
     if image.key in scene.joint.coverage:
         return float(scene.joint.coverage[image.key])
     read = read_zones(scene, image)
-    labels = read.zones.labels_zyx
-    counted = np.isin(labels, [Zone.JOINT_SPACE.code, Zone.CAPSULE.code]) | (read.zones.sectors_zyx > 0)
+    counted = read.zones.mask(Zone.JOINT_SPACE, Zone.CAPSULE) | (read.zones.sectors_zyx > 0)
     return float(read.imaged[counted].mean()) if counted.any() else 0.0

@@ -193,8 +193,7 @@ def outlines(
     -------
     Polylines of shape (N, 2): (across, down) mm from the cut's top left outer corner; empty where the plane misses.
     """
-    codes = [zone.code for zone in wanted]
-    mask = Volume(np.isin(zones.labels_zyx, codes).astype(np.float32), zones.voxel_to_lps, 0.0)
+    mask = Volume(zones.mask(*wanted).astype(np.float32), zones.voxel_to_lps, 0.0)
     across = (np.arange(round(cut.width_mm / OUTLINE_STEP_MM)) + 0.5) * OUTLINE_STEP_MM
     down = (np.arange(round(cut.height_mm / OUTLINE_STEP_MM)) + 0.5) * OUTLINE_STEP_MM
     points = cut.to_lps(np.stack(np.meshgrid(across, down), axis=-1)) - shift_lps_mm
