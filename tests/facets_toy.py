@@ -94,11 +94,13 @@ def _distance(points: np.ndarray, line: np.ndarray) -> np.ndarray:
     return best
 
 
-def axial_image(joints: dict[Side, ToyJoint], disc: Disc, *, key: str = "ax", shift=(0.0, 0.0, 0.0)) -> Image:
+def axial_image(
+    joints: dict[Side, ToyJoint], disc: Disc, *, key: str = "ax", shift=(0.0, 0.0, 0.0), seed: int = 7
+) -> Image:
     """Nine slices of 3.5 mm, pixels of 0.8 mm, the world moved by `shift`."""
     affine = np.diag([0.8, 0.8, 3.5, 1.0])
     affine[:3, 3] = disc.centre_lps_mm + np.array([-44.0, -24.0, -18.0])
-    return _image(key, Plane.AXIAL, Contrast.T2, affine, (9, 108, 110), joints, disc, shift)
+    return _image(key, Plane.AXIAL, Contrast.T2, affine, (9, 108, 110), joints, disc, shift, seed)
 
 
 def sagittal_image(
@@ -113,11 +115,11 @@ def sagittal_image(
     return _image(key, Plane.SAGITTAL, Contrast.T1, affine, (19, 100, 110), joints, disc, shift)
 
 
-def _image(key, plane, contrast, affine, shape, joints, disc, shift) -> Image:
+def _image(key, plane, contrast, affine, shape, joints, disc, shift, seed=7) -> Image:
     z, y, x = np.indices(shape, dtype=np.float64)
     points = np.stack([x, y, z], -1) @ affine[:3, :3].T + affine[:3, 3]
     values = world(points - np.array(shift), joints, disc)
-    noise = np.random.default_rng(7).normal(0, 0.02, shape)
+    noise = np.random.default_rng(seed).normal(0, 0.02, shape)
     volume = Volume(
         (1000 * (values + noise)).astype(np.float32), affine, float(np.linalg.norm(affine[:3, 2]))
     )

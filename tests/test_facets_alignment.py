@@ -9,7 +9,7 @@ import pytest
 from facets_toy import ToyJoint, axial_image, sagittal_image, settings, toy_disc, toy_levels, toy_study
 
 from lfja_mri.facets import place_joints
-from lfja_mri.facets.alignment import series_shift
+from lfja_mri.facets.alignment import level_shifts, series_shift
 from lfja_mri.facets.prior import site_of
 from lfja_mri.model import (
     Axes,
@@ -54,6 +54,20 @@ def test_a_shift_beyond_the_bound_is_not_estimated(axial):
     shift = _shift(axial, sagittal_image(JOINTS, toy_disc(), shift=(0.0, 9.0, 0.0)))
     assert not shift.estimated
     assert np.array_equal(shift.shift_lps_mm, np.zeros(3))
+
+
+def test_a_third_series_tells_how_far_parallel_stacks_lie_across_their_slices(axial):
+    """Two axial stacks agree wherever their slices coincide; a sagittal one that cuts both decides."""
+    moved = np.array([1.0, -2.0, 3.0])
+    second = axial_image(JOINTS, toy_disc(), key="ax2", shift=tuple(moved), seed=8)
+    sagittal = sagittal_image(JOINTS, toy_disc(), shift=(0.0, 1.0, -1.0))
+    site = site_of(toy_disc(), Side.LEFT, toy_levels(), settings())
+    (alone,) = level_shifts(toy_study(axial, second), axial, site, settings().alignment)
+    told, _ = level_shifts(toy_study(axial, second, sagittal), axial, site, settings().alignment)
+    assert alone.shift_lps_mm[2] == pytest.approx(0.0, abs=0.2)
+    assert alone.uncertainty_mm > 1.2
+    assert np.abs(told.shift_lps_mm - moved).max() < 1.2
+    assert told.uncertainty_mm < 0.7
 
 
 def test_noise_alone_gives_no_shift(axial):
