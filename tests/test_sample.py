@@ -12,6 +12,17 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from test_batch_run import SameProcess
+from typer.testing import CliRunner
+
+from lfja_mri import visits
+from lfja_mri.app import app
+from lfja_mri.batch import run as batch_run
+from lfja_mri.batch import tasks as batch_tasks
+from lfja_mri.config import digest
+from lfja_mri.errors import ExitCode
+from lfja_mri.model import StudyResult
+from lfja_mri.pipeline import grade_study
 
 TOOL = [sys.executable, "-m", "lfja_mri"]
 OTHER_LIBRARIES = os.environ.get("LFJA_LIBRARIES") == "other"  # set by `make floor-test`
@@ -29,17 +40,42 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def graded(sample_data, tmp_path_factory) -> Path:
+def measured_once():
+    """Measure each visit once for all commands of this file: what they make of it is theirs, the road there the same."""
+    known: dict[tuple[str, str, str], StudyResult] = {}
+
+    def remembered(study, road):
+        key = (study.study_key, road.rules.digest, digest(road.settings))
+        if key not in known:
+            known[key] = grade_study(study, road)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_run, "WorkerPool", SameProcess)
+        for module in (batch_tasks, visits):
+            patch.setattr(module, "grade_study", remembered)
+        yield known
+
+
+def ask(*words: object) -> None:
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == ExitCode.DONE, result.output
+
+
+@pytest.fixture(scope="module")
+def graded(measured_once, sample_data, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("graded")
-    visits = [sample_data / "baseline", sample_data / "one_year"]
-    run("grade", *visits, "--out", out, "--no-pictures", "--no-report", "--quiet", "--jobs", "2")
+    both = [sample_data / "baseline", sample_data / "one_year"]
+    ask("grade", *both, "--out", out, "--no-pictures", "--no-report", "--quiet")
+    assert len(measured_once) == 2
     return out
 
 
 @pytest.fixture(scope="module")
-def changes(sample_data, tmp_path_factory) -> Path:
+def changes(measured_once, sample_data, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("change") / "change.csv"
-    run("compare", sample_data / "baseline", sample_data / "one_year", "--out", out, "--no-report", "--quiet")
+    ask("compare", sample_data / "baseline", sample_data / "one_year", "--out", out, "--no-report", "--quiet")
+    assert len(measured_once) == 2
     return out
 
 
