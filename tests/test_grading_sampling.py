@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from lfja_mri.grading.sampling import Scene, read_zones
 from lfja_mri.model import Contrast, Image, Plane, Role, StudyImages, Volume, Zone, Zones
 
-FloatArray = npt.NDArray[np.float64]
-
 PITCH_MM, PIXEL_MM = 4.0, 1.0
 FINE_MM = 0.2
 SLICES = np.array([100.0, 700.0, 300.0, 900.0, 200.0], dtype=np.float32)
