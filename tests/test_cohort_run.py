@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from test_batch import stable_files
@@ -14,7 +16,7 @@ from lfja_mri.batch import cohort as batch_cohort
 from lfja_mri.batch import pairs
 from lfja_mri.batch import run as batch_run
 from lfja_mri.batch import tasks as batch_tasks
-from lfja_mri.batch.cohort import run_cohort
+from lfja_mri.batch.cohort import CohortReport, run_cohort
 from lfja_mri.batch.pair_folder import PAIRS
 from lfja_mri.batch.record import not_as_recorded
 from lfja_mri.batch.run import RunOptions
@@ -30,26 +32,64 @@ BARE = RunOptions(extras=Extras(pictures=False, pages=False))
 VISITS = ("baseline", "3 months", "6 months", "12 months", "18 months", "24 months")
 
 
-@pytest.fixture
-def studies(tmp_path, monkeypatch):
-    """Six studies that take a tenth of a second each; the plots, which take longer, are tested by themselves."""
-    monkeypatch.setattr(batch_run, "WorkerPool", SameProcess)
+@dataclass(frozen=True)
+class Trial:
+    """A trial of two subjects and three visits, run once; tests take copies of its output."""
+
+    path: Path
+    out: Path
+    report: CohortReport
+    told: tuple[tuple[object, ...], ...]
+
+    def copy(self, folder: Path) -> Path:
+        return shutil.copytree(self.out, folder / "out")
+
+
+def quick(patch: pytest.MonkeyPatch) -> None:
+    """Studies take a tenth of a second each; the plots, which take longer, are tested by themselves."""
+    patch.setattr(batch_run, "WorkerPool", SameProcess)
     for plot in ("grades_plot", "changes_plot"):
-        monkeypatch.setattr(batch_cohort, plot, lambda *_: b"a plot")
-    return sorted(write_studies(tmp_path / "in", 6).iterdir())
+        patch.setattr(batch_cohort, plot, lambda *_: b"a plot")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Six studies that no test may change."""
+    return sorted(write_studies(tmp_path_factory.mktemp("trial") / "in", 6).iterdir())
+
+
+@pytest.fixture(scope="module")
+def trial(folders, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    told = []
+    with pytest.MonkeyPatch.context() as patch:
+        quick(patch)
+        patch.setattr(batch_tasks, "grade_study", counting(told))
+        path = two_subjects(folder, folders)
+        report = run(path, folder / "out")
+    return Trial(path, folder / "out", report, tuple(told))
+
+
+@pytest.fixture
+def studies(folders, monkeypatch):
+    quick(monkeypatch)
+    return folders
 
 
 @pytest.fixture
 def graded(monkeypatch):
     """The keys of the studies that are measured, in order, and all that the measuring stage was told."""
     told = []
+    monkeypatch.setattr(batch_tasks, "grade_study", counting(told))
+    return told
 
+
+def counting(told):
     def counted(*arguments):
         told.append(arguments)
         return grade_study(*arguments)
 
-    monkeypatch.setattr(batch_tasks, "grade_study", counted)
-    return told
+    return counted
 
 
 def manifest(tmp_path, rows, name="trial.csv"):
@@ -70,18 +110,17 @@ def run(path, out, options=BARE):
     return run_cohort(path, out, prepare(), load_change_settings(), options, silent)
 
 
-def test_each_study_is_measured_once(studies, tmp_path, graded):
-    report = run(two_subjects(tmp_path, studies), tmp_path / "out")
-    keys = [study.study_key for study, _ in graded]
+def test_each_study_is_measured_once(trial):
+    keys = [study.study_key for study, _ in trial.told]
     assert len(keys) == len(set(keys)) == 6
-    assert report.run.skipped == ()
-    assert len(report.changes) == 40
-    assert not_as_recorded(tmp_path / "out") == ()
+    assert trial.report.run.skipped == ()
+    assert len(trial.report.changes) == 40
+    assert not_as_recorded(trial.out) == ()
 
 
-def test_the_measuring_stage_is_told_neither_subject_nor_visit(studies, tmp_path, graded):
-    run(two_subjects(tmp_path, studies), tmp_path / "out")
-    for study, road in graded:
+def test_the_measuring_stage_is_told_neither_subject_nor_visit(trial):
+    assert len(trial.told) == 6
+    for study, road in trial.told:
         told = f"{study} {road}"
         assert not any(word in told for word in ("Q0Q", "Q1Q", " months"))
 
@@ -135,13 +174,13 @@ def test_a_visit_that_fails_costs_its_own_pair_only(studies, tmp_path, monkeypat
     assert len(report.changes) == 40
 
 
-def test_a_study_that_cannot_be_read_at_all_is_named_once(studies, tmp_path, monkeypatch):
+def test_a_study_that_cannot_be_read_at_all_is_named_once(trial, studies, tmp_path, monkeypatch):
     def failing(study, road):
         if study.study_key == lost:
             raise InputError("no pixels", reason=Reason.PIXELS_UNREADABLE)
         return grade_study(study, road)
 
-    lost = run(two_subjects(tmp_path, studies), tmp_path / "whole").run.finished[0]
+    lost = trial.report.run.finished[0]
     monkeypatch.setattr(batch_tasks, "grade_study", failing)
     report = run(two_subjects(tmp_path, studies), tmp_path / "out")
     assert [one.study_key for one in report.run.failures] == [lost]
@@ -149,9 +188,10 @@ def test_a_study_that_cannot_be_read_at_all_is_named_once(studies, tmp_path, mon
     assert report.run.exit_code(strict=False) is ExitCode.SOME_FAILED
 
 
-def test_a_run_that_was_cut_short_measures_only_the_pairs_that_are_missing(studies, tmp_path, monkeypatch):
+def test_a_run_that_was_cut_short_measures_only_the_pairs_that_are_missing(
+    trial, studies, tmp_path, monkeypatch
+):
     path = two_subjects(tmp_path, studies)
-    run(path, tmp_path / "whole")
     measured = []
 
     def counted(first, *rest):
@@ -167,32 +207,27 @@ def test_a_run_that_was_cut_short_measures_only_the_pairs_that_are_missing(studi
     measured.clear()
     run(path, tmp_path / "cut")
     assert len(measured) == 1, "three of four pairs were done: the one that failed cost itself only"
-    assert stable_files(tmp_path / "cut") == stable_files(tmp_path / "whole")
+    assert stable_files(tmp_path / "cut") == stable_files(trial.out)
 
 
-def test_a_finished_trial_measures_nothing_and_ends_in_the_same_bytes(studies, tmp_path, graded):
-    path = two_subjects(tmp_path, studies)
-    run(path, tmp_path / "out")
-    before = stable_files(tmp_path / "out")
-    graded.clear()
-    again = run(path, tmp_path / "out")
+@pytest.mark.usefixtures("studies")
+def test_a_finished_trial_measures_nothing_and_ends_in_the_same_bytes(trial, tmp_path, graded):
+    again = run(trial.path, trial.copy(tmp_path))
     assert graded == []
     assert len(again.run.skipped) == 6
-    assert stable_files(tmp_path / "out") == before
+    assert stable_files(tmp_path / "out") == stable_files(trial.out)
 
 
-def test_a_damaged_pair_and_a_forced_one_are_measured_again(studies, tmp_path, graded):
-    path = two_subjects(tmp_path, studies)
-    run(path, tmp_path / "out")
-    before = stable_files(tmp_path / "out")
-    damaged, *_ = sorted((tmp_path / "out" / PAIRS).iterdir())
+@pytest.mark.usefixtures("studies")
+def test_a_damaged_pair_and_a_forced_one_are_measured_again(trial, tmp_path, graded):
+    out = trial.copy(tmp_path)
+    damaged, *_ = sorted((out / PAIRS).iterdir())
     (damaged / "baseline.csv").write_text("gone")
-    graded.clear()
-    run(path, tmp_path / "out")
+    run(trial.path, out)
     assert {study.study_key for study, _ in graded} == set(damaged.name.split("-"))
-    assert stable_files(tmp_path / "out") == before
+    assert stable_files(out) == stable_files(trial.out)
     graded.clear()
-    run(path, tmp_path / "out", RunOptions(extras=BARE.extras, force=True))
+    run(trial.path, out, RunOptions(extras=BARE.extras, force=True))
     assert len(graded) == 6
 
 
@@ -204,15 +239,19 @@ def test_a_visit_that_comes_later_is_compared_without_measuring_the_others(studi
     assert len(graded) == 2, "the first visit once more, to compare with; not the second"
 
 
-def test_scripts_read_what_became_of_a_trial(studies, tmp_path):
-    def code(path, out="out"):
-        words = ["cohort", path, "--out", tmp_path / out, "--no-pictures", "--no-report", "--quiet"]
+@pytest.mark.usefixtures("studies")
+def test_scripts_read_what_became_of_a_trial(trial, tmp_path):
+    def code(path):
+        words = ["cohort", path, "--out", out, "--no-pictures", "--no-report", "--quiet"]
         return CliRunner().invoke(app, [str(word) for word in words]).exit_code
 
-    path = two_subjects(tmp_path, studies)
-    assert code(path) == ExitCode.DONE
-    shutil.rmtree(studies[1])
-    assert code(path) == ExitCode.SOME_FAILED
+    out = trial.copy(tmp_path)
+    assert code(trial.path) == ExitCode.DONE
+    lines = trial.path.read_text().splitlines()
+    lines[2] = f"Q0Q,6 months,{tmp_path / 'lost'}"
+    lost = tmp_path / "lost.csv"
+    lost.write_text("\n".join(lines) + "\n")
+    assert code(lost) == ExitCode.SOME_FAILED
     assert (
         code(manifest(tmp_path, [("A", "baseline", tmp_path / "nowhere")], "b.csv"))
         == ExitCode.NOTHING_USABLE
