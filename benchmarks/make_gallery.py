@@ -1,4 +1,4 @@
-"""Draw the failure gallery of `docs/limits.md`: tuning phantoms where the tool was wrong, as it drew them itself.
+"""Draw the failure gallery of `docs/limits.md`: tuning phantoms where the tool was wrong or could not tell, as it drew them itself.
 
     python -m benchmarks.make_gallery [--out docs/pictures]
 
@@ -34,7 +34,7 @@ WIDTH_PIXELS = 960
 class Case:
     """One phantom of the tuning seeds (below 1000), what of it is drawn, and the name of its picture.
 
-    Without a level and side the whole spine is drawn.
+    Without a level and side the whole spine is drawn. A joint that is `refused` must have no grade, the others one.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Case:
     wishes: Mapping[str, Any] = field(default_factory=dict)
     level: Level | None = None
     side: Side | None = None
+    refused: bool = False
 
     @property
     def phantom(self) -> tuple[str, int, Mapping[str, Any]]:
@@ -66,6 +67,10 @@ class Seen:
 
 
 POOR = {"quality": (Quality.POOR,)}
+WITHOUT_STIR = {
+    "quality": (Quality.GOOD, Quality.FAIR),
+    "series": ("sagittal_t2", "sagittal_t1", "axial_t2", "axial_t2_fs"),
+}
 
 
 def only(variant: str) -> dict[str, VariantWeights]:
@@ -81,6 +86,7 @@ CASES = (
     Case("failure_three_as_four", "routine_clinical", 62, POOR, Level.L3_L4, Side.RIGHT),
     Case("failure_eroded_joint", "routine_clinical", 63, POOR, Level.L5_S1, Side.LEFT),
     Case("failure_thick_slices", "routine_clinical", 60, POOR, Level.L5_S1, Side.LEFT),
+    Case("failure_fat_suppression", "trial", 366, WITHOUT_STIR, Level.L3_L4, Side.LEFT, refused=True),
 )
 
 
@@ -90,9 +96,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
-    out = parser.parse_args().out
-    seen: Seen | None = None
+    parser.add_argument("names", nargs="*", help="names of cases; all where none is given")
+    asked = parser.parse_args()
+    out, seen = asked.out, None
     for case in CASES:
+        if asked.names and case.name not in asked.names:
+            continue
         seen = look(case) if seen is None or seen.case.phantom != case.phantom else replace(seen, case=case)
         print(f"{case.name}: {told(seen)}", flush=True)
         (out / f"{case.name}.png").write_bytes(picture(seen))
@@ -111,11 +120,11 @@ def told(seen: Seen) -> str:
     Raises
     ------
     SystemExit
-        The tool is right about the case.
+        The tool is right about the case, or its word is of another kind than the page says.
     """
     words = about_joint(seen) if seen.case.level else about_levels(seen)
     if not words:
-        raise SystemExit(f"{seen.case.name}: the tool is right now; choose another case")
+        raise SystemExit(f"{seen.case.name}: this is not what the tool says any more; choose another case")
     return words
 
 
@@ -134,10 +143,12 @@ def about_levels(seen: Seen) -> str:
 
 
 def about_joint(seen: Seen) -> str:
-    """Tell grade and place of the joint, if the grade is not the true one."""
+    """Tell grade and place of the joint, if the grade is not the true one, or is refused where that is to be shown."""
     result = seen.joint()
     true = seen.truth.joint(result.level, result.side)
     outcome = result.outcome
+    if isinstance(outcome, Graded) == seen.case.refused:
+        return ""
     if isinstance(outcome, Graded) and outcome.grade == true.grade:
         return ""
     place = "not placed"
