@@ -12,6 +12,7 @@ import pytest
 from lfja_mri import report
 from lfja_mri.model import Level, Plane, Side
 from lfja_mri.report import grey, views
+from lfja_mri.report.comparison import ChangeCard
 from lfja_mri.report.pages import explanation_lines
 
 ABOUT = report.About("0.1.0", "S01", "baseline", "czervionke_fenton", "abc123")
@@ -179,6 +180,29 @@ def test_a_joint_that_cannot_be_compared_says_why():
     section = html[html.index('<article class="joint" id="L1-L2-right"') :]
     section = section[: section.index("</article>")]
     assert "not comparable: not graded" in section
+
+
+def test_measures_are_shown_with_the_digits_that_count_and_judged_with_all():
+    """A hundredth of a millimetre and a cubic millimetre; a change that is just beyond noise stays so."""
+    row = next(row for row in fake.change_table() if row["effusion_width_mm_sdc"])
+    parts = ("baseline", "follow_up", "change", "sdc")
+    cells = dict(
+        zip(
+            (f"effusion_width_mm_{part}" for part in parts),
+            ("1.9", "1.4296", "-0.4704", "0.4699"),
+            strict=True,
+        )
+    )
+    cells |= dict(
+        zip(
+            (f"bone_oedema_volume_mm3_{part}" for part in parts),
+            ("3.456", "3.2", "-0.256", "289.8"),
+            strict=True,
+        )
+    )
+    lines = {line[0]: line[1:] for line in ChangeCard({**row, **cells}, (), None).measures}
+    assert lines["effusion_width_mm"] == ("1.90", "1.43", "-0.47", "0.47", "beyond noise")
+    assert lines["bone_oedema_volume_mm3"] == ("3", "3", "0", "290", "within noise")
 
 
 def test_stored_pictures_serve_where_there_are_no_pixels():

@@ -57,7 +57,7 @@ class ChangeCard:
         """Return (name, baseline, follow-up, change, SDC, verdict) of every measure taken at either visit."""
         names = [column.removesuffix("_sdc") for column in self.row if column.endswith("_sdc")]
         cells = [(name, *(self.row.get(f"{name}_{part}", "") for part in _MEASURE_PARTS)) for name in names]
-        return [(*cell, _beyond(cell[3], cell[4])) for cell in cells if cell[1] or cell[2]]
+        return [_measure_line(*cell) for cell in cells if cell[1] or cell[2]]
 
 
 def verdict_of(row: Row) -> str:
@@ -128,6 +128,13 @@ def _views_of(kept: StoredPair) -> tuple[str, str]:
 def _joint_of(study: StudyResult, row: Row) -> JointResult | None:
     wanted = (row["level"], row["side"])
     return next((joint for joint in study.joints if (joint.level.value, joint.side.value) == wanted), None)
+
+
+def _measure_line(name: str, *cells: str) -> tuple[str, ...]:
+    """Return a line of the table of measures; numbers are judged as they are and shown with the digits that count."""
+    digits = 0 if name.endswith("_mm3") else 2
+    shown = (f"{float(cell):z.{digits}f}" if cell else "" for cell in cells)
+    return (name, *shown, _beyond(cells[2], cells[3]))
 
 
 def _beyond(change: str, sdc: str) -> str:
