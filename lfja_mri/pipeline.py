@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,17 @@ from pathlib import Path
 from lfja_mri.config import PipelineSettings, load_pipeline_settings
 from lfja_mri.errors import LevelsError, Reason
 from lfja_mri.facets import place_joints, process_masks_in
-from lfja_mri.grading import ItemSheet, RuleTable, judge, judge_items, load_items, load_rules, measure_joint
+from lfja_mri.grading import (
+    ItemSheet,
+    RuleTable,
+    TissuePlaces,
+    judge,
+    judge_items,
+    load_items,
+    load_rules,
+    measure_joint,
+    tissue_places,
+)
 from lfja_mri.ingest import Study, read_study
 from lfja_mri.levels import locate
 from lfja_mri.levels.mask_files import nifti_files
@@ -103,7 +113,7 @@ def grade_images(images: StudyImages, road: Road, stopwatch: Stopwatch | None = 
     with stopwatch.stage("joints"):
         joints = find_joints(images, level_map, road)
     with stopwatch.stage("measures"):
-        results = tuple(_grade_joint(joint, images, level_map, road) for joint in joints)
+        results = grade_joints(joints, images, level_map, road)
     return StudyResult(
         study_key=images.study_key,
         level_map=level_map,
@@ -149,12 +159,29 @@ def grader(road: Road) -> Callable[[Joint, StudyImages, LevelMap], JointResult]:
     return grade
 
 
+def grade_joints(
+    joints: Sequence[Joint | AbsentJoint], images: StudyImages, level_map: LevelMap, road: Road
+) -> tuple[JointResult, ...]:
+    """Measure and judge the joints of one study; reference tissue is looked for once a level."""
+    first = {joint.frame.level: joint for joint in reversed(joints) if isinstance(joint, Joint)}
+    places = {
+        level: tissue_places(joint, images, level_map, road.settings.measure)
+        for level, joint in first.items()
+    }
+    return tuple(_grade_joint(joint, images, level_map, road, places) for joint in joints)
+
+
 def _grade_joint(
-    joint: Joint | AbsentJoint, images: StudyImages, level_map: LevelMap, road: Road
+    joint: Joint | AbsentJoint,
+    images: StudyImages,
+    level_map: LevelMap,
+    road: Road,
+    places: Mapping[Level, TissuePlaces] | None = None,
 ) -> JointResult:
     if isinstance(joint, AbsentJoint):
         return JointResult(joint.level, joint.side, NotGraded(joint.reason))
-    measurements = measure_joint(joint, images, level_map, road.settings.measure)
+    known = None if places is None else places.get(joint.frame.level)
+    measurements = measure_joint(joint, images, level_map, road.settings.measure, known)
     return JointResult(
         level=joint.frame.level,
         side=joint.frame.side,

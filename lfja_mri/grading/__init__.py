@@ -8,6 +8,7 @@ from lfja_mri.grading.facts import MEASURES, plain_values
 from lfja_mri.grading.items import ItemSheet, judge_items, load_items
 from lfja_mri.grading.judge import judge
 from lfja_mri.grading.measure import measure_joint
+from lfja_mri.grading.places import TissuePlaces, tissue_places
 from lfja_mri.grading.rules import RuleTable, load_rules, rule_rows, rules_in_words
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "ItemSheet",
     "RuleTable",
     "Summary",
+    "TissuePlaces",
     "agreement",
     "confusion_lines",
     "explain",
@@ -33,5 +35,6 @@ __all__ = [
     "rule_rows",
     "rules_in_words",
     "summarise",
+    "tissue_places",
     "weighted_kappa",
 ]

@@ -12,6 +12,7 @@ from lfja_mri.grading.effusion import effusion_volume_mm3, effusion_width_mm, jo
 from lfja_mri.grading.facts import EXTENSION_PREFIX, FURTHER_MEASURES, MEASURES
 from lfja_mri.grading.fat_suppression import FatSuppression, fat_suppression_at
 from lfja_mri.grading.perimeter import perimeter_fraction
+from lfja_mri.grading.places import TissuePlaces, tissue_places
 from lfja_mri.grading.reference import Reference, reference_of
 from lfja_mri.grading.sampling import Scene, ZoneSignal, coverage_of, read_zones
 from lfja_mri.model import (
@@ -51,7 +52,11 @@ class Source:
 
 
 def measure_joint(
-    joint: Joint, study: StudyImages, level_map: LevelMap, settings: MeasureSettings
+    joint: Joint,
+    study: StudyImages,
+    level_map: LevelMap,
+    settings: MeasureSettings,
+    places: TissuePlaces | None = None,
 ) -> Measurements:
     """Measure one joint on the best images that show it.
 
@@ -63,12 +68,14 @@ def measure_joint(
         Images, and the places of reference tissue.
     settings
         The `[measure]` section.
+    places
+        `tissue_places` of the other joint of this level, placed with it, where they are known already.
 
     Returns
     -------
     Measurements; what could not be taken is `Missing` with its reason.
     """
-    scene = Scene(joint, study, level_map, settings)
+    scene = Scene(joint, study, places or tissue_places(joint, study, level_map, settings), settings)
     chosen, suppression = _oedema_source(scene)
     fluid = _fluid_source(scene, chosen)
     signal = _signal_numbers(chosen, scene) if chosen else _no_signal(_why_no_source(suppression, scene))

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import ndimage
 
 from lfja_mri.config import MeasureSettings
-from lfja_mri.model import BoolArray, FloatArray, Image, Joint, LevelMap, StudyImages, Zone, Zones
+from lfja_mri.grading.places import TissuePlaces
+from lfja_mri.model import BoolArray, FloatArray, Image, Joint, StudyImages, Zone, Zones
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +19,7 @@ class Scene:
 
     joint: Joint
     study: StudyImages
-    level_map: LevelMap
+    places: TissuePlaces
     settings: MeasureSettings
 
     @cached_property
