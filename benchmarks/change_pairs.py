@@ -1,4 +1,4 @@
-"""Phantom people scanned three times: baseline, the same day again, and a year later.
+"""Phantom people scanned again and again: baseline, the same day again, that day with other echo times, and a year later.
 
 Evaluation seeds start at 14010 (14000-14009 were judged once and then looked at, to learn what went wrong); the smallest
 detectable changes in `configs/repeatability.toml` come from training seeds (600 and up). All scans of a person follow one
@@ -60,7 +60,13 @@ TRAINING_PEOPLE = 13
 SERIES = ("sagittal_stir", "axial_t2", "axial_t2_fs")
 PROTOCOLS: tuple[tuple[str, ...], ...] = ((), ("axial_t2_fs",))
 """Roles that a protocol leaves out."""
-OCCASIONS = {"baseline": ("baseline", 0), "repeat": ("baseline", 1), "follow_up": ("follow_up", 0)}
+OTHER_TIMES = "other_times"
+OCCASIONS = {
+    "baseline": ("baseline", 0),
+    "repeat": ("baseline", 1),
+    "follow_up": ("follow_up", 0),
+    OTHER_TIMES: ("baseline", 2),
+}
 SLIPS = {"slip_up": -1, "slip_down": 1}
 GRADE_WEIGHTS = (0.28, 0.18, 0.2, 0.18, 0.16)
 FOLLOW_UP_CHANGE = (0.5, 0.0, 0.5)
@@ -136,7 +142,9 @@ def measuring_digest() -> str:
     code = [ROOT / "lfja_mri" / name for name in DECIDING]
     own = [ROOT / "benchmarks" / name for name in OWN_CODE]
     files = digest_of([*code, *own, *(ROOT / "configs" / name for name in DECIDING_SETTINGS)])
-    return f"{files}-{digest(load_change_settings().registration)[:8]}"
+    settings = load_change_settings()
+    asked = digest({"registration": digest(settings.registration), "witness": settings.witness.roles})
+    return f"{files}-{asked[:8]}"
 
 
 # ------------------------------------------------------------------------------------------------ one person
@@ -146,7 +154,7 @@ def _measured(order: Order) -> tuple[Person, ...]:
     road, settings = prepare(), load_change_settings()
     names = {"baseline", *(name for name in order.later if name in OCCASIONS)}
     names |= {"follow_up"} if set(order.later) & set(SLIPS) else set()
-    scans = {name: _simulated(order.seed, *OCCASIONS[name]) for name in OCCASIONS if name in names}
+    scans = {name: _simulated(order.seed, name) for name in OCCASIONS if name in names}
     return tuple(_person(order, scans, left_out, road, settings) for left_out in order.protocols)
 
 
@@ -174,8 +182,8 @@ def _person(
     return Person(order.seed, replace(baseline, result=slim(baseline.result)), pairs)
 
 
-def recipe_of(seed: int) -> Recipe:
-    """Return a recipe whose quality, field strength, axial plan and scanner times hold for all scans of a person."""
+def recipe_of(seed: int, *, same_times: bool = True) -> Recipe:
+    """Return a recipe whose quality, field strength and axial plan hold for all scans of a person; if asked its times too."""
     return load_recipe("trial").model_copy(
         update={
             "grade_weights": GRADE_WEIGHTS,
@@ -183,13 +191,15 @@ def recipe_of(seed: int) -> Recipe:
             "quality": ((Quality.GOOD, Quality.FAIR)[seed % 2],),
             "field_strength_t": ((1.5, 3.0)[seed // 2 % 2],),
             "axial_plan": ("per_disc", "one_block")[seed // 4 % 2],
-            "scanner_times": "per_person",
+            "scanner_times": "per_person" if same_times else "per_scan",
         }
     )
 
 
-def _simulated(seed: int, visit: str, repeat: int) -> tuple[StudyImages, PhantomTruth]:
-    return simulate(recipe_of(seed), seed, visit=visit, repeat=repeat, series=SERIES, detail=Detail.QUICK)
+def _simulated(seed: int, occasion: str) -> tuple[StudyImages, PhantomTruth]:
+    visit, repeat = OCCASIONS[occasion]
+    recipe = recipe_of(seed, same_times=occasion != OTHER_TIMES)
+    return simulate(recipe, seed, visit=visit, repeat=repeat, series=SERIES, detail=Detail.QUICK)
 
 
 def _graded(images: StudyImages, truth: PhantomTruth, seed: int, road: Road, left_out: Sequence[str]) -> Scan:

@@ -429,10 +429,23 @@ class RegistrationSettings(Settings):
 
 
 class DecidingSettings(Settings):
-    """A group of measures of which so many must move beyond their SDC to confirm that a grade moved."""
+    """A group of measures of which so many must move beyond their SDC to confirm that a grade moved.
+
+    `steps` names each step by its upper grade, 3 for that between 2 and 3: the group speaks of moves that hold one of them, of any
+    move where none is named.
+    """
 
     measures: tuple[str, ...]
     at_least: int = Field(ge=1)
+    steps: tuple[int, ...] = ()
+
+
+class WitnessSettings(Settings):
+    """A second series that must not contradict a change told on the leading one; see `change.toml`."""
+
+    roles: tuple[str, ...]
+    share_of_sdc: float = Field(ge=0)
+    factor_within_interval: float = Field(ge=1)
 
 
 class ChangeSettings(Settings):
@@ -443,6 +456,7 @@ class ChangeSettings(Settings):
     factor_within_interval: float = Field(ge=1)
     fewest_pairs: int = Field(ge=2)
     deciding: tuple[DecidingSettings, ...]
+    witness: WitnessSettings
     cohort: CohortSettings
     registration: RegistrationSettings
     comparability: ComparabilitySettings

@@ -35,6 +35,7 @@ def rows(subject, visit, *, right_l4=0, worse=()):
                     "side": side.value,
                     "status": "graded",
                     "grade": str(grade),
+                    "effusion_width_mm": f"{2 * grade:.3f}",
                     "perimeter_fraction": f"{grade / 4:.3f}",
                     "oedema_extent_mm": f"{grade * 5:.3f}",
                     "numbering_basis": "sacrum",

@@ -191,21 +191,27 @@ def test_within_its_interval_a_grade_needs_a_measure_further_beyond_its_sdc(time
 
 
 @pytest.mark.parametrize(
-    ("moved", "change"),
+    ("grades", "moved", "change"),
     [
-        (("perimeter_fraction",), "improved"),
-        (("effusion_width_mm",), "improved"),
-        (("joint_signal_ratio",), "improved"),
-        (("effusion_volume_mm3",), "unchanged"),
-        (("oedema_signal_ratio",), "unchanged"),
-        (("soft_tissue_oedema_volume_mm3",), "unchanged"),
-        (("soft_tissue_oedema_volume_mm3", "bone_oedema_volume_mm3"), "improved"),
-        (("soft_tissue_oedema_volume_mm3", "effusion_volume_mm3"), "unchanged"),
+        (("3", "2"), ("perimeter_fraction",), "improved"),
+        (("3", "2"), ("effusion_width_mm",), "unchanged"),
+        (("3", "2"), ("joint_signal_ratio",), "unchanged"),
+        (("3", "2"), ("effusion_width_mm", "joint_signal_ratio"), "improved"),
+        (("1", "0"), ("perimeter_fraction",), "unchanged"),
+        (("1", "0"), ("effusion_width_mm",), "improved"),
+        (("1", "0"), ("joint_signal_ratio",), "improved"),
+        (("3", "0"), ("joint_signal_ratio",), "improved"),
+        (("3", "0"), ("perimeter_fraction",), "improved"),
+        (("3", "2"), ("effusion_volume_mm3",), "unchanged"),
+        (("3", "2"), ("oedema_signal_ratio",), "unchanged"),
+        (("4", "3"), ("soft_tissue_oedema_volume_mm3",), "unchanged"),
+        (("4", "3"), ("soft_tissue_oedema_volume_mm3", "bone_oedema_volume_mm3"), "improved"),
+        (("4", "3"), ("soft_tissue_oedema_volume_mm3", "effusion_volume_mm3"), "unchanged"),
     ],
 )
-def test_a_grade_is_confirmed_by_what_it_rests_on(moved, change):
+def test_a_grade_is_confirmed_by_what_its_step_rests_on(grades, moved, change):
     measures = QUIET | {name: str(float(QUIET[name]) + 20 * FLOORS[name]) for name in moved}
-    found = compare_one(row("3", measures), row("2"))
+    found = compare_one(row(grades[0], measures), row(grades[1]))
     assert found.change == change
     assert ("grade_moved_within_noise" in found.flags) == (change == "unchanged")
 
@@ -300,7 +306,8 @@ GOOD = RoleProtocol(1.5, 60.0, 160.0, 4.0, 0.6, None, "maker")
         (replace(GOOD, field_strength_t=3.0), Status.NOT_COMPARABLE, "different_field_strength"),
         (replace(GOOD, contrast_agent=True), Status.NOT_COMPARABLE, "different_contrast_agent"),
         (replace(GOOD, echo_time_ms=None), Status.COMPARABLE, "protocol_unknown"),
-        (replace(GOOD, echo_time_ms=66.0), Status.COMPARABLE, None),
+        (replace(GOOD, echo_time_ms=66.0), Status.COMPARABLE, "different_echo_time"),
+        (replace(GOOD, echo_time_ms=62.0), Status.COMPARABLE, None),
     ],
 )
 def test_another_protocol_is_flagged_or_refused(other, status, flag):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lfja_mri.batch.folder import StudyFiles, finished, to_json, write_study_folder
-from lfja_mri.change import Evidence, PairedRows, Registration, RoleProtocol
+from lfja_mri.change import Evidence, PairedRows, Registration, RoleProtocol, Seen, Witness
 from lfja_mri.errors import Reason
 from lfja_mri.model import Level, Side
 from lfja_mri.results import GRADES_COLUMNS
@@ -64,8 +64,19 @@ def _evidence(told: Mapping[str, Any], subject: str) -> Evidence:
     )
     registrations = {
         (subject, Level(one["level"]), Side(one["side"])): Registration(
-            one["error_mm"], Reason(one["reason"]) if one["reason"] else None, tuple(one["flags"])
+            one["error_mm"],
+            Reason(one["reason"]) if one["reason"] else None,
+            tuple(one["flags"]),
+            _witness(one["witness"]),
         )
         for one in told["registrations"]
     }
     return Evidence({subject: baseline}, {subject: follow_up}, registrations)
+
+
+def _witness(told: Mapping[str, Any] | None) -> Witness | None:
+    if told is None:
+        return None
+    return Witness(
+        *(Seen(told[visit]["measures"], tuple(told[visit]["sources"])) for visit in ("baseline", "follow_up"))
+    )

@@ -11,8 +11,10 @@ from lfja_mri.change.types import (
     Direction,
     MeasureChange,
     Registration,
+    Seen,
     Status,
     VisitJoint,
+    Witness,
 )
 
 __all__ = [
@@ -29,8 +31,10 @@ __all__ = [
     "PairedRows",
     "Registration",
     "RoleProtocol",
+    "Seen",
     "Status",
     "VisitJoint",
+    "Witness",
     "change_rows",
     "cohort_changes",
     "compare_joint",

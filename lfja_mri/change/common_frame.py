@@ -18,7 +18,7 @@ from lfja_mri.change.layers import LevelImages
 from lfja_mri.change.matching import numbering_slips
 from lfja_mri.change.protocol import protocol_of
 from lfja_mri.change.registration import LevelMotion, register_level
-from lfja_mri.change.same_series import GradeJoint, JointAtVisit, graded_on_same_series
+from lfja_mri.change.same_series import GradeJoint, JointAtVisit, graded_on_same_series, witness_of
 from lfja_mri.change.types import Registration
 from lfja_mri.config import ChangeSettings, RegistrationSettings
 from lfja_mri.errors import Reason
@@ -52,7 +52,8 @@ class CommonFrame:
     @property
     def swapped(self) -> CommonFrame:
         """The same, told in the other order."""
-        return CommonFrame(self.follow_up, self.baseline, self.registrations)
+        registrations = {key: found.swapped for key, found in self.registrations.items()}
+        return CommonFrame(self.follow_up, self.baseline, registrations)
 
     def evidence(self, baseline_subject: str, follow_up_subject: str) -> Evidence:
         """Return what `compare_tables` needs besides the rows of both results."""
@@ -118,7 +119,7 @@ def common_frame(
         return CommonFrame(baseline, follow_up, {})
     first = _Visit(baseline, _only(baseline, shared), baseline.level_map)
     second = _Visit(follow_up, _only(follow_up, shared), follow_up.level_map)
-    return _measured(first, second, grade, settings.registration)
+    return _measured(first, second, grade, settings)
 
 
 def _shared_roles(baseline: StudyResult, follow_up: StudyResult) -> frozenset[str]:
@@ -133,9 +134,8 @@ def _only(result: StudyResult, roles: frozenset[str]) -> StudyImages:
     return StudyImages(result.study_key, tuple(image for image in result.images if str(image.role) in roles))
 
 
-def _measured(
-    first: _Visit, second: _Visit, grade: GradeJoint, settings: RegistrationSettings
-) -> CommonFrame:
+def _measured(first: _Visit, second: _Visit, grade: GradeJoint, asked: ChangeSettings) -> CommonFrame:
+    settings = asked.registration
     motions = {
         disc.level: _level_motion(first, second, disc.level, settings)
         for disc in first.level_map.discs
@@ -151,12 +151,12 @@ def _measured(
         if key[0] in slips:
             registration = replace(registration, reason=Reason.DIFFERENT_NUMBERING)
         if pair is not None and registration.reason is None:
-            one, other, left_out = graded_on_same_series(
-                first.carried(pair.first), second.carried(pair.second), grade
-            )
+            visits = first.carried(pair.first), second.carried(pair.second)
+            one, other, left_out = graded_on_same_series(*visits, grade)
             graded[key] = results = (one, other)
             doubts = _doubts(results, key, first, second, settings, fewer=left_out is not None)
-            registration = replace(registration, flags=(*registration.flags, *doubts))
+            witness = None if left_out else witness_of(visits, results, grade, asked.witness.roles)
+            registration = replace(registration, flags=(*registration.flags, *doubts), witness=witness)
         registrations[key] = registration
     return CommonFrame(
         _with_joints(first.result, {key: pair[0] for key, pair in graded.items()}),

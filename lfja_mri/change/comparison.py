@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lfja_mri.change.comparability import flags_of, refusal_of
-from lfja_mri.change.detection import direction_of, measure_change, shared_reading
-from lfja_mri.change.protocol import UNKNOWN_FLAG, Protocol, is_unknown, mismatches
+from lfja_mri.change.detection import direction_of, moves_between, shared_reading
+from lfja_mri.change.protocol import TIMES, UNKNOWN_FLAG, Protocol, is_unknown, mismatches
 from lfja_mri.change.rows import Row, read_visit_joint
 from lfja_mri.change.types import (
     MEASURES,
@@ -90,6 +90,8 @@ def compare_joint(
     follow_up: VisitJoint,
     settings: ChangeSettings,
     registration: Registration | None = None,
+    *,
+    same_times: bool = True,
 ) -> Change:
     """Compare two visits of one joint by what was measured; `compare_tables` adds what the headers tell.
 
@@ -102,6 +104,8 @@ def compare_joint(
     registration
         Where both visits were measured in one frame, how well; a reason in it refuses the comparison unless it is a
         failed registration, which leaves the grades to be compared and says so.
+    same_times
+        Whether echo and inversion times are alike, so that thresholds are wrong by the same at both visits.
     """
     flags = flags_of(baseline, follow_up, registration, settings)
     error_mm = registration.error_mm if registration else None
@@ -110,14 +114,12 @@ def compare_joint(
     if refusal is not None:
         change = uncompared(baseline, follow_up, visits, refusal)
         return replace(change, registration_error_mm=error_mm, flags=_ordered(flags))
-    registered = error_mm is not None
-    measures = tuple(
-        measure_change(name, baseline, follow_up, settings, registered=registered) for name in MEASURES
-    )
-    reading = shared_reading(baseline, follow_up, measures, settings) if registered else None
+    alike = error_mm is not None and same_times
+    moves = moves_between(baseline, follow_up, settings, registration)
+    reading = shared_reading(baseline, follow_up, moves, settings) if alike else None
     baseline, follow_up = reading or (baseline, follow_up)
     flags += (SHARED_READING,) if reading else ()
-    direction, doubts = direction_of(baseline, follow_up, measures, settings, registered=registered)
+    direction, doubts = direction_of(baseline, follow_up, moves, settings, alike=alike)
     return Change(
         baseline.subject,
         *visits,
@@ -127,7 +129,7 @@ def compare_joint(
         follow_up,
         Status.COMPARABLE,
         direction,
-        measures=measures,
+        measures=moves.measures,
         registration_error_mm=error_mm,
         flags=_ordered(flags + doubts),
     )
@@ -200,11 +202,10 @@ def _compare_subject(
         registration = evidence.registrations.get((subject, *key))
         first, second = baseline.get(key), follow_up.get(key)
         change = (
-            compare_joint(first, second, settings, registration)
+            _compared(first, second, settings, evidence, registration)
             if first is not None and second is not None
             else uncompared(first, second, visits, Reason.MISSING_JOINT)
         )
-        change = _with_protocol(change, settings, evidence)
         changes.append(_refused(change, Reason.DIFFERENT_NUMBERING) if renumbered else change)
     return changes
 
@@ -217,14 +218,20 @@ def _levels(joints: Joints) -> frozenset[Level]:
     return frozenset(level for level, _ in joints)
 
 
-def _with_protocol(change: Change, settings: ChangeSettings, evidence: Evidence) -> Change:
-    """Add what the headers tell: flags, or a refusal where `change.toml` says so."""
-    if change.baseline is None or change.follow_up is None:
-        return change
-    first = evidence.baseline_protocol.get(change.baseline.subject, {})
-    second = evidence.follow_up_protocol.get(change.follow_up.subject, {})
-    roles = sorted({*change.baseline.sources, *change.follow_up.sources})
+def _compared(
+    baseline: VisitJoint,
+    follow_up: VisitJoint,
+    settings: ChangeSettings,
+    evidence: Evidence,
+    registration: Registration | None,
+) -> Change:
+    """Compare two visits by what was measured and by what the headers tell: flags, or a refusal where `change.toml` says so."""
+    first = evidence.baseline_protocol.get(baseline.subject, {})
+    second = evidence.follow_up_protocol.get(follow_up.subject, {})
+    roles = sorted({*baseline.sources, *follow_up.sources})
     found = mismatches(first, second, roles, settings.comparability)
+    same_times = not {one.name for one in found} & TIMES
+    change = compare_joint(baseline, follow_up, settings, registration, same_times=same_times)
     flags = [one.name for one in found if one.action is not OnMismatch.IGNORE]
     unknown = [UNKNOWN_FLAG] if is_unknown(first, second, roles) else []
     refusals = [one.reason for one in found if one.action is OnMismatch.REFUSE]

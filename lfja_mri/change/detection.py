@@ -7,18 +7,82 @@ comes from repeats (`repeatability`). Every measure is worse when it is higher.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from lfja_mri.change.noise import noise_scale
-from lfja_mri.change.types import Direction, MeasureChange, VisitJoint
+from lfja_mri.change.types import (
+    MEASURES,
+    Direction,
+    MeasureChange,
+    Registration,
+    Seen,
+    VisitJoint,
+)
 from lfja_mri.config import ChangeSettings, ProtocolRepeatability
+
+
+@dataclass(frozen=True)
+class Moves:
+    """What moved between two visits of a joint: every measure on the leading series, and on a witness where there is one.
+
+    Parameters
+    ----------
+    measures
+        Of the leading series.
+    witness
+        Of a second series, by name; empty where none was asked or its repeats tell no SDC.
+    """
+
+    measures: tuple[MeasureChange, ...]
+    witness: Mapping[str, MeasureChange] = field(default_factory=dict)
+
+    def confirm(self, first: int, second: int, settings: ChangeSettings, *, within_interval: bool) -> bool:
+        """Return whether enough of the measures that decide moved as the grade did, from `first` to `second`.
+
+        Each by more than its SDC, and on the witness the same way by a stated share of its own. A grade that moved within its
+        interval asks for more where nothing bears witness.
+        """
+        direction = _sign(second - first)
+        if direction == 0:
+            return False
+        inside = settings.witness.factor_within_interval if self.witness else settings.factor_within_interval
+        times = inside if within_interval else 1.0
+        moved = {one.name for one in self.measures if one.detected_beyond(times) == direction}
+        moved = {name for name in moved if self._is_witnessed(name, direction, settings)}
+        steps = set(range(min(first, second) + 1, max(first, second) + 1))
+        speaking = (group for group in settings.deciding if not group.steps or steps & set(group.steps))
+        return any(len(moved & set(group.measures)) >= group.at_least for group in speaking)
+
+    def _is_witnessed(self, name: str, direction: int, settings: ChangeSettings) -> bool:
+        if not self.witness:
+            return True
+        other = self.witness.get(name)
+        return other is not None and other.detected_beyond(settings.witness.share_of_sdc) == direction
+
+
+def moves_between(
+    baseline: VisitJoint, follow_up: VisitJoint, settings: ChangeSettings, registration: Registration | None
+) -> Moves:
+    """Return how every measure moved, on the leading series and on the witness."""
+    registered = registration is not None and registration.error_mm is not None
+
+    def changes(first: Seen, second: Seen) -> tuple[MeasureChange, ...]:
+        return tuple(
+            measure_change(name, first, second, settings, registered=registered) for name in MEASURES
+        )
+
+    witness = registration.witness if registration is not None else None
+    asked = changes(witness.baseline, witness.follow_up) if witness is not None else ()
+    return Moves(
+        changes(baseline.seen, follow_up.seen), {one.name: one for one in asked if one.sdc is not None}
+    )
 
 
 def measure_change(
     name: str,
-    baseline: VisitJoint,
-    follow_up: VisitJoint,
+    baseline: Seen,
+    follow_up: Seen,
     settings: ChangeSettings,
     *,
     registered: bool = False,
@@ -32,7 +96,7 @@ def measure_change(
 
 
 def smallest_detectable_change(
-    name: str, visits: Sequence[VisitJoint], settings: ChangeSettings, *, registered: bool
+    name: str, visits: Sequence[Seen], settings: ChangeSettings, *, registered: bool
 ) -> float | None:
     """Return the SDC of a measure, in its own unit; None where no repeats tell it.
 
@@ -75,16 +139,16 @@ def _protocol_for(
 
 
 def shared_reading(
-    baseline: VisitJoint, follow_up: VisitJoint, measures: Sequence[MeasureChange], settings: ChangeSettings
+    baseline: VisitJoint, follow_up: VisitJoint, moves: Moves, settings: ChangeSettings
 ) -> tuple[VisitJoint, VisitJoint] | None:
     """Return both visits of one joint frame with the grades of another admissible reading, where that tells more.
 
     A threshold is stated with its uncertainty: a grade has an interval, whose lower end reads everything as far
-    towards health as that allows, the upper end as far towards disease. In one frame both visits share what a
-    threshold is wrong by, so the two lower grades are a reading as good as the two grades, and so are the two upper ones.
-    Where the grades are the same, one of these readings moves, the other does not contradict it, and a measure moved by
-    as many SDCs as a move within the interval needs, the reading that moves is taken: the joint lies on both sides of a limit within whose error
-    the stated limit separates nothing.
+    towards health as that allows, the upper end as far towards disease. In one frame and under one protocol both visits
+    share what a threshold is wrong by, so the two lower grades are a reading as good as the two grades, and so are the two
+    upper ones. Where the grades are the same, one of these readings moves, the other does not contradict it, and the
+    measures confirm it as they must a move within the interval, the reading that moves is taken: the joint lies on both
+    sides of a limit within whose error the stated limit separates nothing.
 
     Returns
     -------
@@ -95,20 +159,22 @@ def shared_reading(
     if baseline.grade_interval is None or follow_up.grade_interval is None:
         return None
     readings = list(zip(baseline.grade_interval, follow_up.grade_interval, strict=True))
-    moves = {_sign(second - first) for first, second in readings} - {0}
-    if len(moves) != 1 or not _is_confirmed(min(moves), measures, settings, settings.factor_within_interval):
+    directions = {_sign(second - first) for first, second in readings} - {0}
+    if len(directions) != 1:
         return None
     first, second = next(pair for pair in readings if pair[0] != pair[1])
+    if not moves.confirm(first, second, settings, within_interval=True):
+        return None
     return replace(baseline, grade=first), replace(follow_up, grade=second)
 
 
 def direction_of(
     baseline: VisitJoint,
     follow_up: VisitJoint,
-    measures: Sequence[MeasureChange],
+    moves: Moves,
     settings: ChangeSettings,
     *,
-    registered: bool = False,
+    alike: bool = False,
 ) -> tuple[Direction, tuple[str, ...]]:
     """Return what became of the joint, and what speaks against being sure.
 
@@ -118,35 +184,31 @@ def direction_of(
 
     Parameters
     ----------
-    registered
-        Whether both visits were measured in one joint frame: then most of a grade's own uncertainty is shared.
+    alike
+        Whether both visits were measured in one joint frame and imaged with the same times: then most of a grade's own
+        uncertainty is shared.
     """
     first, second = baseline.grade or 0, follow_up.grade or 0
     grade = _sign(second - first)
-    detected = {measure.detected for measure in measures} - {0}
+    detected = {measure.detected for measure in moves.measures} - {0}
     unsure = baseline.could_be(second) or follow_up.could_be(first)
     within = unsure and _has_interval(baseline, follow_up)
-    must_leave = {"always": True, "unregistered": not registered, "never": False}
-    confirmed = _is_confirmed(grade, measures, settings, settings.factor_within_interval if within else 1.0)
+    must_leave = {"always": True, "unregistered": not alike, "never": False}
+    confirmed = moves.confirm(first, second, settings, within_interval=within)
+    alone = replace(moves, witness={})
+    unheard = not confirmed and alone.confirm(first, second, settings, within_interval=within)
     doubts = (
-        (grade != 0 and not confirmed, "grade_moved_within_noise"),
+        (grade != 0 and not confirmed and not unheard, "grade_moved_within_noise"),
+        (unheard, "not_seen_on_second_series"),
         (grade != 0 and within, "grade_moved_within_interval"),
         (grade == 0 and bool(detected), "measure_moved_within_grade"),
         (len(detected) > 1, "measures_disagree"),
-        (any(m.change is not None and m.sdc is None for m in measures), "sdc_unknown"),
+        (any(m.change is not None and m.sdc is None for m in moves.measures), "sdc_unknown"),
     )
     direction = {-1: Direction.IMPROVED, 0: Direction.UNCHANGED, 1: Direction.WORSENED}[
         grade if confirmed and not (within and must_leave[settings.grade_must_leave_interval]) else 0
     ]
     return direction, tuple(name for applies, name in doubts if applies)
-
-
-def _is_confirmed(
-    grade: int, measures: Sequence[MeasureChange], settings: ChangeSettings, times: float
-) -> bool:
-    """Return whether enough of the measures that decide moved as the grade did (-1 or +1), by so many times their SDC."""
-    moved = {one.name for one in measures if grade != 0 and one.detected_beyond(times) == grade}
-    return any(len(moved & set(group.measures)) >= group.at_least for group in settings.deciding)
 
 
 def _has_interval(*visits: VisitJoint) -> bool:

@@ -14,6 +14,9 @@ from lfja_mri.errors import Reason
 from lfja_mri.model import Image
 
 UNKNOWN_FLAG = "protocol_unknown"
+ECHO_TIME, INVERSION_TIME = "different_echo_time", "different_inversion_time"
+TIMES = frozenset({ECHO_TIME, INVERSION_TIME})
+"""Mismatches that move every ratio of two tissues' signals, and with it what a threshold means."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +115,13 @@ def _checks(settings: ComparabilitySettings) -> tuple[Check, ...]:
             ),
         ),
         (
-            "different_echo_time",
+            ECHO_TIME,
             settings.echo_time,
             protocol,
             lambda one, other: _apart(one.echo_time_ms, other.echo_time_ms, settings.echo_time_tolerance),
         ),
         (
-            "different_inversion_time",
+            INVERSION_TIME,
             settings.inversion_time,
             protocol,
             lambda one, other: _apart(

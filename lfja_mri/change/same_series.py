@@ -1,15 +1,20 @@
-"""Both visits of a joint measured on the same series, where one of them would have fallen back to another.
+"""Both visits of a joint measured on the same series, and once more on another that bears witness.
 
 Where fat suppression failed at one visit, its oedema is measured on the next best series. The other visit's then has to
 be, too: two series show another extent of the same oedema.
+
+Fat that stays bright in a patch at one visit looks like oedema that came or went. A series that suppresses fat in another way
+does not show the patch, and its noise is its own: it is asked wherever the two visits could be told apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from lfja_mri.change.types import Seen, Witness
 from lfja_mri.model import Graded, Joint, JointResult, LevelMap, StudyImages
+from lfja_mri.results import MEASURES, plain
 
 GradeJoint = Callable[[Joint, StudyImages, LevelMap], JointResult]
 
@@ -47,6 +52,51 @@ def graded_on_same_series(
         if len({_leading_source(result) for result in pair}) == 1 and all(map(_is_graded, pair)):
             return *pair, role
     return one, other, None
+
+
+def witness_of(
+    visits: tuple[JointAtVisit, JointAtVisit],
+    results: tuple[JointResult, JointResult],
+    grade: GradeJoint,
+    roles: Sequence[str],
+) -> Witness | None:
+    """Measure a joint at both visits once more, without the series that leads.
+
+    Parameters
+    ----------
+    visits, results
+        The joint in its common frame, and as both visits were graded there.
+    roles
+        Series that may bear witness.
+
+    Returns
+    -------
+    None where both visits got the same grade and interval, so that nothing could be told anyway; where the series that leads is
+    itself a witness, as all before it failed; and where no witness shows the joint at both visits.
+    """
+    leading = _leading_source(results[0])
+    if leading is None or leading in roles or leading != _leading_source(results[1]):
+        return None
+    if not all(map(_is_graded, results)) or _readings(results[0]) == _readings(results[1]):
+        return None
+    baseline, follow_up = (_seen(visit.graded(grade, leading)) for visit in visits)
+    if baseline.sources != follow_up.sources or not set(baseline.sources) & set(roles):
+        return None
+    return Witness(baseline, follow_up)
+
+
+def _readings(result: JointResult) -> tuple[int, ...]:
+    outcome = result.outcome
+    return (outcome.grade, outcome.grade_low, outcome.grade_high) if isinstance(outcome, Graded) else ()
+
+
+def _seen(result: JointResult) -> Seen:
+    measurements = result.measurements
+    if measurements is None or not _is_graded(result):
+        return Seen({}, ())
+    values = {name: plain(getattr(measurements, name)) for name in MEASURES}
+    known = {name: value for name, value in values.items() if value is not None}
+    return Seen(known, tuple(sorted(set(measurements.sources))))
 
 
 def _leading_source(result: JointResult) -> str | None:

@@ -7,14 +7,24 @@ higher; `change.toml` says so for each. A value that was not measured is absent 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from lfja_mri.errors import Reason
 from lfja_mri.model import Level, Side
 from lfja_mri.results import MEASURES
 
-__all__ = ["MEASURES", "Change", "Direction", "MeasureChange", "Registration", "Status", "VisitJoint"]
+__all__ = [
+    "MEASURES",
+    "Change",
+    "Direction",
+    "MeasureChange",
+    "Registration",
+    "Seen",
+    "Status",
+    "VisitJoint",
+    "Witness",
+]
 
 
 class Status(StrEnum):
@@ -30,6 +40,27 @@ class Direction(StrEnum):
     IMPROVED = "improved"
     UNCHANGED = "unchanged"
     WORSENED = "worsened"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What some series of one visit show of one joint: name to value, and the roles they were measured on, sorted."""
+
+    measures: Mapping[str, float]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Both visits of a joint measured once more without the series that leads: what another series says of the change."""
+
+    baseline: Seen
+    follow_up: Seen
+
+    @property
+    def swapped(self) -> Witness:
+        """The same, told in the other order."""
+        return Witness(self.follow_up, self.baseline)
 
 
 @dataclass(frozen=True)
@@ -68,6 +99,11 @@ class VisitJoint:
     tool_version: str = ""
     grade_interval: tuple[int, int] | None = None
 
+    @property
+    def seen(self) -> Seen:
+        """What the visit measured, and on what."""
+        return Seen(self.measures, self.sources)
+
     def could_be(self, grade: int) -> bool:
         """Return whether the joint's grade can take a value within its stated uncertainty; True where none is stated."""
         return self.grade_interval is None or self.grade_interval[0] <= grade <= self.grade_interval[1]
@@ -97,11 +133,25 @@ class MeasureChange:
 
 @dataclass(frozen=True)
 class Registration:
-    """How well the two visits of one joint were brought together; `error_mm` is None where they were not."""
+    """How well the two visits of one joint were brought together, and what was seen only so.
+
+    Parameters
+    ----------
+    error_mm
+        None where they were not.
+    witness
+        None where there is no second series to ask, or nothing to ask it.
+    """
 
     error_mm: float | None
     reason: Reason | None = None
     flags: tuple[str, ...] = ()
+    witness: Witness | None = None
+
+    @property
+    def swapped(self) -> Registration:
+        """The same, told in the other order."""
+        return self if self.witness is None else replace(self, witness=self.witness.swapped)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ FLAG_WORDS: Mapping[str, str] = {
     "grade_differs_from_single_visit": "in the common frame of both visits the grade came out differently than alone",
     "measured_on_shared_series": "measured only on the kinds of series that both visits have",
     "grade_moved_within_noise": "the grade moved, but no measure moved beyond its smallest detectable change",
+    "not_seen_on_second_series": "the grade and a measure moved, but not on the second series, which suppresses fat in another way",
     "grade_moved_within_interval": "the grade moved within the interval that either visit allows",
     "grades_of_shared_reading": "both visits lie at a limit; graded with the limit moved alike at both within its error",
     "joint_places_disagree": "the visits had placed this joint far apart; it was measured half-way",

@@ -1,0 +1,223 @@
+"""A change that only one series shows is not told: a second series that suppresses fat in another way is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from change_settings import FLOORS, fixed_settings
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from lfja_mri.batch.pair_folder import read_pair, write_pair
+from lfja_mri.change import (
+    MEASURES,
+    Direction,
+    Evidence,
+    PairedRows,
+    Registration,
+    RoleProtocol,
+    Seen,
+    VisitJoint,
+    Witness,
+    compare_joint,
+)
+from lfja_mri.change.same_series import JointAtVisit, witness_of
+from lfja_mri.errors import Reason
+from lfja_mri.model import (
+    Contrast,
+    Graded,
+    JointResult,
+    Level,
+    Measurements,
+    Missing,
+    NotGraded,
+    Plane,
+    Role,
+    Side,
+    StudyImages,
+)
+
+SETTINGS = fixed_settings()
+FAT_SATURATED, STIR = "axial_t2_fs", "sagittal_stir"
+QUIET = dict.fromkeys(MEASURES, 0.0)
+BRIGHT = QUIET | {"perimeter_fraction": 0.7, "bone_oedema_volume_mm3": 900.0}
+MIRROR = {
+    Direction.IMPROVED: Direction.WORSENED,
+    Direction.WORSENED: Direction.IMPROVED,
+    Direction.UNCHANGED: Direction.UNCHANGED,
+}
+
+
+def visit(grade, measures, interval=None):
+    return VisitJoint(
+        subject="s",
+        visit="v",
+        study_key="k",
+        level=Level.L4_L5,
+        side=Side.LEFT,
+        grade=grade,
+        measures=measures,
+        sources=(FAT_SATURATED,),
+        numbering_basis="sacrum",
+        rules=("scale", "digest"),
+        grade_interval=interval,
+    )
+
+
+def asked(first, second):
+    """A good registration with a witness that saw these measures."""
+    return Registration(0.2, witness=Witness(Seen(first, (STIR,)), Seen(second, (STIR,))))
+
+
+@pytest.mark.parametrize(
+    ("there", "change"),
+    [(BRIGHT, Direction.IMPROVED), (QUIET, Direction.UNCHANGED), ({}, Direction.IMPROVED)],
+    ids=["sees it too", "sees nothing", "cannot tell"],
+)
+def test_a_patch_of_bright_fat_is_no_oedema_that_went(there, change):
+    found = compare_joint(visit(3, BRIGHT), visit(0, QUIET), SETTINGS, asked(there, QUIET))
+    assert found.change is change
+    assert ("not_seen_on_second_series" in found.flags) == (change is Direction.UNCHANGED)
+    assert "grade_moved_within_noise" not in found.flags
+
+
+def test_a_witness_that_saw_the_opposite_does_not_confirm():
+    found = compare_joint(visit(3, BRIGHT), visit(0, QUIET), SETTINGS, asked(QUIET, BRIGHT))
+    assert found.change is Direction.UNCHANGED
+
+
+def test_a_witness_alone_makes_no_change():
+    found = compare_joint(visit(3, QUIET), visit(0, QUIET), SETTINGS, asked(BRIGHT, QUIET))
+    assert found.change is Direction.UNCHANGED
+    assert "grade_moved_within_noise" in found.flags
+
+
+def test_a_witness_is_heard_for_another_reading_too():
+    first, second = visit(3, BRIGHT, (3, 4)), visit(3, QUIET, (3, 3))
+    heard = compare_joint(first, second, SETTINGS, asked(BRIGHT, QUIET))
+    assert (heard.change, heard.grade_change) == (Direction.IMPROVED, -1)
+    silent = compare_joint(first, second, SETTINGS, asked(QUIET, QUIET))
+    assert (silent.change, silent.grade_change) == (Direction.UNCHANGED, 0)
+
+
+@pytest.mark.parametrize(("same_times", "change"), [(True, "improved"), (False, "unchanged")])
+def test_other_times_share_no_threshold(same_times, change):
+    """Where the echo time differs, a limit means something else: a grade has to leave its interval."""
+    first, second = visit(2, BRIGHT, (1, 2)), visit(1, QUIET, (1, 2))
+    found = compare_joint(first, second, SETTINGS, Registration(0.2), same_times=same_times)
+    assert found.change == change
+    clear = compare_joint(
+        visit(3, BRIGHT, (2, 4)), visit(1, QUIET, (1, 1)), SETTINGS, Registration(0.2), same_times=same_times
+    )
+    assert clear.change == "improved"
+
+
+measures = st.fixed_dictionaries({name: st.floats(0, 30 * floor) for name, floor in FLOORS.items()})
+intervals = st.lists(st.integers(0, 4), min_size=3, max_size=3).map(sorted)
+
+
+@given(intervals, intervals, measures, measures, measures, measures, st.booleans())
+@effort(max_examples=200, deadline=None)
+def test_the_other_order_tells_the_mirror_image(one, other, here, there, seen, later, same_times):
+    first, second = (
+        visit(middle, values, (low, high)) for (low, middle, high), values in ((one, here), (other, there))
+    )
+    registration = asked(seen, later)
+    ahead = compare_joint(first, second, SETTINGS, registration, same_times=same_times)
+    back = compare_joint(second, first, SETTINGS, registration.swapped, same_times=same_times)
+    assert back.change is MIRROR[ahead.change]
+    assert back.grade_change == -ahead.grade_change
+    assert back.flags == ahead.flags
+
+
+# ------------------------------------------------------------------------------------------------- who is asked
+
+
+def grader_of(grades):
+    """Grade by the study and the role that leads: axial where it is there, else STIR."""
+
+    def grade(_joint, images, _levels):
+        roles = [role for role in (FAT_SATURATED, STIR) if role in {str(one.role) for one in images.images}]
+        found = grades.get((images.study_key, roles[0])) if roles else None
+        if found is None:
+            return JointResult(Level.L4_L5, Side.LEFT, NotGraded(Reason.NO_FAT_SUPPRESSED_SERIES))
+        return JointResult(
+            Level.L4_L5, Side.LEFT, Graded(*found, "r", "because"), measured(roles[0], found[0])
+        )
+
+    return grade
+
+
+def measured(role, grade):
+    gone = Missing(Reason.MEASURE_MISSING)
+    return Measurements(
+        level=Level.L4_L5,
+        side=Side.LEFT,
+        **{name: gone for name in MEASURES if name != "perimeter_fraction"},
+        perimeter_fraction=grade / 4,
+        perimeter_fraction_max_slice=gone,
+        cyst_volume_mm3=gone,
+        extension_mm3={},
+        coverage_fraction=1.0,
+        fat_suppression="good",
+        sources=(role,),
+    )
+
+
+class _Image:
+    def __init__(self, role):
+        self.role = role
+
+
+def visits_of(roles):
+    images = tuple(_Image(role) for role in roles)
+    return tuple(JointAtVisit(None, StudyImages(key, images), None) for key in ("a", "b"))
+
+
+AXIAL_ROLE, STIR_ROLE = Role(Plane.AXIAL, Contrast.T2_FS), Role(Plane.SAGITTAL, Contrast.STIR)
+MOVED = {
+    ("a", FAT_SATURATED): (3, 2, 4),
+    ("b", FAT_SATURATED): (1, 1, 1),
+    ("a", STIR): (2, 2, 2),
+    ("b", STIR): (1, 1, 1),
+}
+
+
+def heard(grades, roles=(AXIAL_ROLE, STIR_ROLE)):
+    both, grade = visits_of(roles), grader_of(grades)
+    results = tuple(one.graded(grade) for one in both)
+    return witness_of(both, results, grade, SETTINGS.witness.roles)
+
+
+def test_the_second_series_is_measured_at_both_visits():
+    found = heard(MOVED)
+    assert found == Witness(
+        Seen({"perimeter_fraction": 0.5}, (STIR,)), Seen({"perimeter_fraction": 0.25}, (STIR,))
+    )
+    assert found.swapped.swapped == found
+
+
+@pytest.mark.parametrize(
+    ("grades", "roles"),
+    [
+        (MOVED, (AXIAL_ROLE,)),
+        (MOVED, (STIR_ROLE,)),
+        (MOVED | {("b", FAT_SATURATED): (3, 2, 4)}, (AXIAL_ROLE, STIR_ROLE)),
+        (MOVED | {("b", STIR): None}, (AXIAL_ROLE, STIR_ROLE)),
+        (MOVED | {("b", FAT_SATURATED): None}, (AXIAL_ROLE, STIR_ROLE)),
+    ],
+    ids=["no second series", "the witness leads", "nothing to tell", "not graded there", "not graded here"],
+)
+def test_where_nobody_can_be_asked_there_is_no_witness(grades, roles):
+    assert heard(grades, roles) is None
+
+
+def test_a_witness_is_kept_with_its_pair(tmp_path):
+    key = ("s", Level.L4_L5, Side.LEFT)
+    registration = replace(asked(BRIGHT, QUIET), flags=("reference_drift",))
+    facts = {"s": {STIR: RoleProtocol(echo_time_ms=60.0)}}
+    pair = PairedRows([], [], Evidence(facts, facts, {key: registration}))
+    write_pair(tmp_path / "pair", pair, "wanted")
+    assert read_pair(tmp_path / "pair", "s", "wanted").evidence.registrations == {key: registration}
