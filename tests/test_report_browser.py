@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import fake_results as fake
@@ -20,6 +21,8 @@ from conftest import ROOT
 from PIL import Image as Picture
 
 from lfja_mri import report
+from lfja_mri.grading import explain, judge, load_rules
+from lfja_mri.model import Level, Side, StudyResult
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ABOUT = report.About("0.1.0", "S01", "baseline", "czervionke_fenton", "abc123")
@@ -56,12 +59,21 @@ def browse(page: Path, *options: str) -> str:
     return done.stdout
 
 
+def explained(study: StudyResult) -> dict[tuple[Level, Side], str]:
+    """What the packaged rules say of each joint, as long as it is; of joints without measurements nothing."""
+    rules = load_rules()
+    judged = (
+        replace(one, outcome=judge(one.measurements, rules)) for one in study.joints if one.measurements
+    )
+    return {(joint.level, joint.side): explain(joint, rules) for joint in judged}
+
+
 def all_pages() -> dict[str, str]:
     study, later = fake.study_result(), fake.follow_up()
     rows = fake.grade_table(study, "S01", "baseline") + fake.grade_table(later, "S01", "12 months")
     changes = fake.change_table()
     return {
-        "study": report.study_page(study, about=ABOUT, explanations={}),
+        "study": report.study_page(study, about=ABOUT, explanations=explained(study)),
         "comparison": report.comparison_page(changes, about=ABOUT, studies=(study, later)),
         "cohort": report.cohort_page(rows, changes, [], about=ABOUT),
         "index": report.index_page(rows, about=ABOUT, links={}),
