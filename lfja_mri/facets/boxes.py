@@ -165,7 +165,7 @@ def neighbours(centre: Offset, box: Box, step: int) -> Iterator[Offset]:
 
 def _moved(box: Box, offset: Offset, thin: int) -> IndexArray:
     rows, columns = box.reference.shape[1:]
-    column, row, plane = (int(np.clip(at, -box.reach, box.reach)) for at in offset)
+    column, row, plane = (max(-box.reach, min(at, box.reach)) for at in offset)
     column, row = box.reach + column, box.reach + row
     return box.moving[box.planes + plane, row : row + rows : thin, column : column + columns : thin]
 
