@@ -266,8 +266,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     people = [person for both in measured_people(orders, asked.jobs) for person in both]
     settings = load_change_settings()
     provenance = (
-        f"{asked.people} phantom people (training seeds {FIRST_TRAINING_SEED}-{last}), two scans of one day each, good "
-        "and fair quality, 1.5 and 3 T, STIR and axial T2, with and without axial T2 FS"
+        f"{asked.people} phantom people (training seeds {FIRST_TRAINING_SEED}-{last}), two scans of one day each by one "
+        "protocol, good and fair quality, 1.5 and 3 T, STIR and axial T2, with and without axial T2 FS"
     )
     road = prepare()
     in_one_frame, apart = (
