@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
 
@@ -25,7 +26,6 @@ from lfja_mri.model import BoolArray, FloatArray, ImageArray, Volume
 POSTERIOR_LPS = np.array([0.0, 1.0, 0.0])
 CAUDAL_LPS = np.array([0.0, 0.0, -1.0])
 WEIGHTS = "spine_unet.onnx"
-SLICES_PER_RUN = 4
 SEGMENT_CLASSES = ("body", "s1", "s2")  # what lies between discs
 WIDEST_PIXEL_MM = 3.0
 BLUR_MM = 0.45  # the training images were averaged over three pixels of 0.47 mm before they were resampled
@@ -75,9 +75,9 @@ class Weights:
     sha256: str
 
 
-@lru_cache(maxsize=2)
-def load_weights(threads: int) -> Weights:
-    """Open the shipped network once per process.
+@lru_cache(maxsize=1)
+def load_weights() -> Weights:
+    """Open the shipped network once per process; a slice is one thread's work, see `segment`.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def load_weights(threads: int) -> Weights:
     if digest != sidecar["sha256"]:
         raise LevelsError(f"the network {WEIGHTS} does not match its digest; install the wheel again")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -208,15 +208,16 @@ def segment(volume: Volume, *, threads: int, closest_planes_mm: float) -> Segmen
     -------
     Probabilities on the canonical grid.
     """
-    weights = load_weights(min(threads, _threads_allowed(threads)))
+    weights = load_weights()
     turned = sagittal_order(volume)
     grid = canonical_grid(turned, weights.grid_mm, weights.multiple)
     planes = chosen_planes(turned, closest_planes_mm)
     slices = standardise(canonical_slices(turned, grid, planes))
     shares = np.empty((len(weights.classes), *slices.shape), np.float32)
-    for start in range(0, len(planes), SLICES_PER_RUN):
-        chosen = slice(start, start + SLICES_PER_RUN)
-        shares[:, chosen] = _probabilities(weights, slices[chosen])
+    # a slice a thread: two threads within one slice wait for each other, a third of their time
+    with ThreadPoolExecutor(min(threads, _threads_allowed(threads))) as pool:
+        for place, share in enumerate(pool.map(partial(_probabilities, weights), slices)):
+            shares[:, place] = share
     affine = grid.voxel_to_lps.copy()
     affine[:3, 3] += planes[0] * affine[:3, 2]
     affine[:3, 2] *= planes[1] - planes[0] if len(planes) > 1 else 1
@@ -229,13 +230,13 @@ def _threads_allowed(otherwise: int) -> int:
     return max(1, int(said)) if said.isdecimal() else otherwise
 
 
-def _probabilities(weights: Weights, slices: ImageArray) -> ImageArray:
-    """Softmax of the logits, shape (classes, slices, rows, columns)."""
-    logits = weights.session.run(None, {"image": slices[:, None]})[0]
-    logits -= logits.max(axis=1, keepdims=True)
+def _probabilities(weights: Weights, one_slice: ImageArray) -> ImageArray:
+    """Softmax of the logits of a slice, shape (classes, rows, columns)."""
+    logits = weights.session.run(None, {"image": one_slice[None, None]})[0][0]
+    logits -= logits.max(axis=0, keepdims=True)
     power = np.exp(logits, out=logits)
-    power /= power.sum(axis=1, keepdims=True)
-    return np.asarray(np.moveaxis(power, 1, 0))
+    power /= power.sum(axis=0, keepdims=True)
+    return np.asarray(power)
 
 
 def read_share(field: Segmentation, name: str, points_lps_mm: FloatArray) -> FloatArray:
