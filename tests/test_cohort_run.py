@@ -118,6 +118,17 @@ def test_each_study_is_measured_once(trial):
     assert not_as_recorded(trial.out) == ()
 
 
+@pytest.mark.usefixtures("studies")
+def test_a_study_measured_for_its_pair_is_not_called_finished_before(trial, tmp_path):
+    told = []
+    for out in (tmp_path / "new", trial.copy(tmp_path)):
+        run_cohort(
+            trial.path, out, prepare(), load_change_settings(), BARE, lambda *words: told.append(words[2])
+        )
+    words = [" ".join(word.split()[2:]) for word in told if word.startswith("study ")]
+    assert words == ["finished"] * 6 + ["finished before"] * 6
+
+
 def test_the_measuring_stage_is_told_neither_subject_nor_visit(trial):
     assert len(trial.told) == 6
     for study, road in trial.told:

@@ -169,7 +169,7 @@ def run_studies(
         for study in studies
         for force in [options.force and study.study_key not in fresh]
     ]
-    outcomes = dict(_work(tasks, options, progress))
+    outcomes = dict(_work(tasks, options, progress, fresh))
     failures = tuple(
         StudyFailure(key, outcome.reason, outcome.detail)
         for key, outcome in sorted(outcomes.items())
@@ -209,7 +209,7 @@ def _peak_memory_mib() -> int:
 
 
 def _work(
-    tasks: Sequence[Task], options: RunOptions, progress: ReportProgress
+    tasks: Sequence[Task], options: RunOptions, progress: ReportProgress, graded_now: Collection[str]
 ) -> Iterator[tuple[str, Done | Failure]]:
     start_s = time.monotonic()
     tell("run_started", studies=len(tasks))
@@ -217,7 +217,7 @@ def _work(
     outcomes = hand_out(perform, tasks, options, alone=len(tasks) == 1)
     for done, (index, outcome) in enumerate(outcomes, start=1):
         key = tasks[index].study.study_key
-        word, facts = _told(outcome)
+        word, facts = _told(outcome, graded_now)
         progress(done, len(tasks), f"study {key} {word}")
         elapsed_s = round(time.monotonic() - start_s, 2)
         tell("study", study_key=key, status=word, done=done, of=len(tasks), elapsed_s=elapsed_s, **facts)
@@ -227,10 +227,10 @@ def _work(
     tell("studies_done", studies=len(tasks), elapsed_s=round(time.monotonic() - start_s, 2))
 
 
-def _told(outcome: Done | Failure) -> tuple[str, dict[str, str]]:
+def _told(outcome: Done | Failure, graded_now: Collection[str]) -> tuple[str, dict[str, str]]:
     if isinstance(outcome, Failure):
         return "failed", {"reason": outcome.reason.value, "detail": outcome.detail}
-    return ("finished" if outcome.fresh else "finished before"), {}
+    return ("finished" if outcome.fresh or outcome.study_key in graded_now else "finished before"), {}
 
 
 def hand_out(
