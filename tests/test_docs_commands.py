@@ -135,3 +135,20 @@ def test_no_block_escapes_the_tests(page):
     for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         if language not in {"sh", "python", "r"}:
             assert not re.search(r"^lfja-mri ", block, re.MULTILINE), block
+
+
+@pytest.mark.slow
+def test_make_demo_ends_in_the_published_tables(tmp_path):
+    """What the README's first command runs, as the Makefile has it, in a folder that holds the sample case alone."""
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").split("\ndemo:")[1].splitlines()[1:4]
+    lines = [line.strip().removeprefix("$(BIN)/") for line in recipe]
+    assert all(line.startswith("lfja-mri ") for line in lines)
+    (tmp_path / "sample_data").symlink_to(ROOT / "sample_data")
+    for line in lines:
+        execute(line, tmp_path)
+    golden = ROOT / "sample_data" / "golden"
+    assert (tmp_path / "demo_output/change.csv").read_text() == (golden / "change.csv").read_text()
+    rows = [(tmp_path / f"demo_output/{visit}/grades.csv").read_text() for visit in ("baseline", "one_year")]
+    head, *graded = (golden / "grades.csv").read_text().splitlines()
+    assert [text.splitlines()[0] for text in rows] == [head, head]
+    assert sorted(graded) == sorted(line for text in rows for line in text.splitlines()[1:])
