@@ -12,13 +12,18 @@ vessels and fat are never part of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from lfja_mri.config import ZoneSettings
 from lfja_mri.facets.frames import Site
 from lfja_mri.facets.profile import LineProfile, line_profile
 from lfja_mri.model import BoolArray, FloatArray, JointFrame, LabelArray, Zone, Zones
+
+IndexArray = npt.NDArray[np.intp]
+Kind = TypeVar("Kind", bound=np.generic)
 
 EXCLUDED = (Zone.EXCLUDED_CANAL, Zone.EXCLUDED_DISC, Zone.EXCLUDED_VESSEL, Zone.EXCLUDED_FAT)
 ROUNDED = 2.5
@@ -27,14 +32,19 @@ ROUNDED = 2.5
 
 @dataclass(frozen=True, eq=False)
 class _JointPlace:
-    """Voxels in the joint's own coordinates, all shape (planes, rows, columns)."""
+    """Voxels in the joint's own coordinates: their place in the tables of its cut, and their height.
 
-    across_mm: FloatArray
-    beyond_mm: FloatArray
-    nearest_mm: FloatArray
-    along_share: FloatArray
-    perimeter_share: FloatArray
+    What depends on the place in the cut alone is worked out once in the tables and looked up for all voxels above one
+    another; `index` and `cranial_mm` have the shape (planes, rows, columns).
+    """
+
+    profile: LineProfile
+    index: IndexArray
     cranial_mm: FloatArray
+
+    def at(self, table: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
+        """Look up every voxel in a table over the cut."""
+        return table[self.index]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +75,10 @@ def build_zones(frame: JointFrame, site: Site, settings: ZoneSettings) -> Zones:
         (space, Zone.JOINT_SPACE),
     ):
         labels[mask] = zone.code
-    sectors = np.where(shell & ~excluded, 1 + np.floor(joint.perimeter_share * settings.sectors), 0)
-    return Zones(labels, sectors.astype(np.uint8), affine, settings.sectors)
+    sectors = (1 + np.floor(joint.profile.perimeter_share * settings.sectors)).astype(np.uint8)
+    return Zones(
+        labels, np.where(shell & ~excluded, joint.at(sectors), np.uint8(0)), affine, settings.sectors
+    )
 
 
 def _grid(centre_lps_mm: FloatArray, settings: ZoneSettings) -> tuple[tuple[int, int, int], FloatArray]:
@@ -87,15 +99,10 @@ def _component(shape_xyz: tuple[int, int, int], axis_lps: FloatArray, settings: 
 
 def _joint_place(frame: JointFrame, shape_xyz: tuple[int, int, int], settings: ZoneSettings) -> _JointPlace:
     radius_mm = 0.5 * (frame.gap_mm + settings.capsule_mm + settings.perimeter_mm)
-    profile = line_profile(frame, radius_mm)
     along = _component(shape_xyz, frame.along_lps, settings)
-    index = LineProfile.index(along, _component(shape_xyz, frame.normal_lps, settings))
     return _JointPlace(
-        across_mm=profile.across_mm[index],
-        beyond_mm=profile.beyond_mm[index],
-        nearest_mm=profile.nearest_mm[index],
-        along_share=profile.along_share[index],
-        perimeter_share=profile.perimeter_share[index],
+        profile=line_profile(frame, radius_mm),
+        index=LineProfile.index(along, _component(shape_xyz, frame.normal_lps, settings)),
         cranial_mm=_component(shape_xyz, frame.cranial_lps, settings),
     )
 
@@ -113,26 +120,33 @@ def _disc_place(
     )
 
 
-def _surface_height_mm(joint: _JointPlace, frame: JointFrame) -> FloatArray:
-    """Half the height of the articular surface at each place along the joint line: a superellipse."""
-    from_middle = np.abs(2.0 * joint.along_share - 1.0)
+def _surface_height_mm(profile: LineProfile, frame: JointFrame) -> FloatArray:
+    """Half the height of the articular surface at each place along the joint line: a superellipse; a table."""
+    from_middle = np.abs(2.0 * profile.along_share - 1.0)
     share: FloatArray = (1.0 - np.minimum(from_middle, 1.0) ** (2.0 * ROUNDED)) ** (1.0 / ROUNDED)
     return 0.5 * frame.height_mm * np.maximum(share, 0.55)
+
+
+def _thinning(profile: LineProfile) -> FloatArray:
+    """How thick a process is at each place along the joint line, as a share of its thickness in the middle; a table."""
+    from_middle = np.abs(2.0 * profile.along_share - 1.0)
+    return np.asarray(np.sqrt(np.maximum(1.0 - 0.75 * from_middle**2, 0.0)))
 
 
 def _joint_and_capsule(
     joint: _JointPlace, frame: JointFrame, settings: ZoneSettings
 ) -> tuple[BoolArray, BoolArray]:
     """Return the joint space, and the capsule with its recesses around its edge."""
-    half_height = _surface_height_mm(joint, frame)
-    half_gap = 0.5 * frame.gap_mm
-    above = np.abs(joint.cranial_mm) - half_height
-    across = np.abs(joint.across_mm)
-    space = (across <= half_gap) & (joint.beyond_mm <= 0) & (above <= 0)
-    past_edge = np.hypot(joint.beyond_mm, settings.capsule_mm / settings.recess_mm * np.maximum(above, 0.0))
-    wide = half_gap + 0.5 * settings.capsule_mm
-    capsule = (past_edge <= settings.capsule_mm) & (across <= wide) & ~space
-    return space, capsule & ((joint.beyond_mm > 0) | (above > 0))
+    profile, half_gap = joint.profile, 0.5 * frame.gap_mm
+    across, between_tips = np.abs(profile.across_mm), profile.beyond_mm <= 0
+    above = np.abs(joint.cranial_mm) - joint.at(_surface_height_mm(profile, frame))
+    space = joint.at((across <= half_gap) & between_tips) & (above <= 0)
+    capsule = joint.at(across <= half_gap + 0.5 * settings.capsule_mm) & ~space
+    capsule &= ~joint.at(between_tips) | (above > 0)
+    past_tip = profile.beyond_mm[joint.index[capsule]]
+    past_edge = np.hypot(past_tip, settings.capsule_mm / settings.recess_mm * np.maximum(above[capsule], 0.0))
+    capsule[capsule] = past_edge <= settings.capsule_mm
+    return space, capsule
 
 
 def _processes(joint: _JointPlace, frame: JointFrame, settings: ZoneSettings) -> tuple[BoolArray, BoolArray]:
@@ -141,33 +155,33 @@ def _processes(joint: _JointPlace, frame: JointFrame, settings: ZoneSettings) ->
     Each thins towards the tips of the joint line; the superior one runs on downwards into its pedicle, the inferior one
     upwards into its lamina.
     """
-    half_gap, overhang = 0.5 * frame.gap_mm, settings.process_overhang_mm
-    from_middle = np.abs(2.0 * joint.along_share - 1.0)
-    thinning = np.sqrt(np.maximum(1.0 - 0.75 * from_middle**2, 0.0))
-    half_height = 0.5 * frame.height_mm + overhang
+    profile, overhang = joint.profile, settings.process_overhang_mm
+    half_gap, half_height = 0.5 * frame.gap_mm, 0.5 * frame.height_mm + overhang
+    thinning, edge = _thinning(profile), profile.beyond_mm <= overhang
     above, below = joint.cranial_mm - half_height, -joint.cranial_mm - half_height
-    edge = joint.beyond_mm <= overhang
-    superior_depth, inferior_depth = joint.across_mm - half_gap, -joint.across_mm - half_gap
+    superior_depth, inferior_depth = profile.across_mm - half_gap, -profile.across_mm - half_gap
     superior = (superior_depth > 0) & (superior_depth <= settings.superior_process_mm * thinning)
     inferior = (inferior_depth > 0) & (inferior_depth <= settings.inferior_process_mm * thinning)
     run_on = 0.3 * frame.height_mm
-    superior &= edge & (above <= 0) & (below <= run_on)
-    inferior &= edge & (below <= 0) & (above <= run_on)
-    return superior, inferior
+    return (
+        joint.at(superior & edge) & (above <= 0) & (below <= run_on),
+        joint.at(inferior & edge) & (below <= 0) & (above <= run_on),
+    )
 
 
 def _shell(joint: _JointPlace, bone: BoolArray, frame: JointFrame, settings: ZoneSettings) -> BoolArray:
     """Return everything close outside the joint space, and soft tissue close to the processes' surface."""
+    profile, half_gap = joint.profile, 0.5 * frame.gap_mm
     above = np.maximum(np.abs(joint.cranial_mm) - 0.5 * frame.height_mm, 0.0)
-    near_space = (
-        np.hypot(np.maximum(joint.nearest_mm - 0.5 * frame.gap_mm, 0.0), above) <= settings.perimeter_mm
+    beside = np.maximum(profile.nearest_mm - half_gap, 0.0)
+    near_space = joint.at(beside <= settings.perimeter_mm)
+    near_space[near_space] = (
+        np.hypot(beside[joint.index[near_space]], above[near_space]) <= settings.perimeter_mm
     )
-    plate = np.where(joint.across_mm > 0, settings.superior_process_mm, settings.inferior_process_mm)
-    from_middle = np.abs(2.0 * joint.along_share - 1.0)
-    surface = 0.5 * frame.gap_mm + plate * np.sqrt(np.maximum(1.0 - 0.75 * from_middle**2, 0.0))
-    over_bone = np.abs(joint.across_mm) - surface
-    beside = (joint.beyond_mm <= settings.soft_perimeter_mm) & (above <= 0)
-    near_bone = beside & (over_bone > 0) & (over_bone <= settings.soft_perimeter_mm) & ~bone
+    plate = np.where(profile.across_mm > 0, settings.superior_process_mm, settings.inferior_process_mm)
+    over_bone = np.abs(profile.across_mm) - (half_gap + plate * _thinning(profile))
+    close = (over_bone > 0) & (over_bone <= settings.soft_perimeter_mm)
+    near_bone = joint.at(close & (profile.beyond_mm <= settings.soft_perimeter_mm)) & (above <= 0) & ~bone
     return np.asarray(near_space | near_bone)
 
 
