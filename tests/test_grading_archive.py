@@ -90,13 +90,13 @@ def test_explanation_names_the_worst_slice_and_the_picture():
 
 @pytest.mark.parametrize(
     ("fraction", "words"),
-    [(0.62, "a place counts from 25 mm3"), (0.06, "vessels, roots or the sac: no spread")],
+    [(0.62, "extension counts from 80 mm3 in all"), (0.06, "vessels, roots or the sac: no spread")],
 )
 def test_explanation_says_where_tissue_is_bright_and_whether_that_counts(fraction, words):
-    bright = {"foramen": 45.4, "pedicle": 0.3, "ligamentum_flavum": 12.0}
+    bright = {"foramen": 85.4, "pedicle": 0.3, "ligamentum_flavum": 12.0}
     joint = replace(joint_with(perimeter_fraction=fraction), extension_mm3=bright)
     text = explain(result_of(joint), RULES)
-    assert f"bright beyond the perimeter: foramen 45 mm3, ligamentum flavum 12 mm3 ({words}" in text
+    assert f"bright beyond the perimeter: foramen 85 mm3, ligamentum flavum 12 mm3 ({words}" in text
     assert "extension targets at least 1: 1, met" in text
 
 

@@ -11,7 +11,7 @@ from grading_toy import CANAL_X_MM, JOINT, SETTINGS, Toy, axial, measured, sagit
 from lfja_mri.errors import Reason
 from lfja_mri.geometry import grid_points
 from lfja_mri.grading import judge, load_rules, measure_joint
-from lfja_mri.model import Contrast, Graded, Image, Level, LevelMap, Missing, NotGraded, SeriesShift
+from lfja_mri.model import Contrast, Graded, Image, Level, LevelMap, Missing, NotGraded, SeriesShift, Zone
 
 RULES = load_rules()
 
@@ -81,6 +81,23 @@ def test_extension_is_in_the_target_it_reaches():
     assert joint.extension_mm3["foramen"] > 100
     assert joint.extension_mm3["pedicle"] == 0
     assert joint.oedema_extent_mm > 6
+
+
+def test_veins_between_body_and_sac_are_no_spread_into_the_body():
+    body = np.where(
+        JOINT.zones.labels_zyx == Zone.FORAMEN.code, Zone.VERTEBRAL_BODY.code, JOINT.zones.labels_zyx
+    )
+    before_sac = body.copy()
+    before_sac[:, 50:, (body == Zone.VERTEBRAL_BODY.code).any(axis=(0, 1))] = Zone.EXCLUDED_CANAL.code
+    oedema = axial(Toy(fluid_mm=1.8, arc_share=1.0, foramen_oedema=True))
+    beside, behind = (
+        measured(oedema, joint=replace(JOINT, zones=replace(JOINT.zones, labels_zyx=labels)))
+        for labels in (body, before_sac)
+    )
+    assert beside.extension_mm3["vertebral_body"] > 100
+    assert behind.extension_mm3["vertebral_body"] == 0
+    assert beside.high["extension_mm3.vertebral_body"] > 100
+    assert behind.high["extension_mm3.vertebral_body"] == 0
 
 
 def test_a_cyst_is_reported_apart_and_is_not_perimeter():

@@ -163,7 +163,7 @@ def _beyond(measurements: Measurements, outcome: Outcome, rules: RuleTable) -> l
     if not volumes:
         return []
     named = ", ".join(f"{name} {volume:.0f} mm3" for name, volume in volumes.items())
-    counts = f"a place counts from {rules.choices.extension_counts_from_mm3:g} mm3"
+    counts = f"extension counts from {rules.choices.extension_counts_from_mm3:g} mm3 in all"
     quiet = isinstance(outcome, Graded) and outcome.grade < SPREADS_FROM
     if quiet:
         counts = "vessels, roots or the sac: no spread, as the perimeter itself is not abnormal"

@@ -31,6 +31,7 @@ FURTHER_MEASURES: tuple[str, ...] = (
 )
 EXTENSION_TARGET_COUNT = "extension_targets"
 EXTENSION_PREFIX = "extension_mm3."
+NAMED_FROM_SHARE = 1 / len(EXTENSION_TARGETS)
 VOCABULARY: tuple[str, ...] = (*MEASURES, *FURTHER_MEASURES, EXTENSION_TARGET_COUNT)
 
 Facts = Mapping[str, Measure]
@@ -61,13 +62,20 @@ def shifted(values: Facts, moved: Mapping[str, float]) -> dict[str, Measure]:
 
 
 def extension_reached(values: Facts, counts_from_mm3: float) -> tuple[str, ...]:
-    """Name the extension targets whose abnormal volume counts, in the scale's order."""
-    return tuple(
-        target.value
+    """Name the extension targets that abnormal tissue has reached, in the scale's order; none where all hold too little.
+
+    All five are added up, since a joint's place is known to a few millimetres and tissue in one target is then found
+    partly in the next; named are those that hold at least a fifth of it.
+    """
+    volumes = {
+        target.value: volume
         for target in EXTENSION_TARGETS
         if not isinstance(volume := values.get(EXTENSION_PREFIX + target.value, 0.0), Missing)
-        and volume >= counts_from_mm3
-    )
+    }
+    total_mm3 = sum(volumes.values())
+    if total_mm3 < counts_from_mm3:
+        return ()
+    return tuple(name for name, volume in volumes.items() if volume >= NAMED_FROM_SHARE * total_mm3)
 
 
 def with_extension_count(values: Facts, counts_from_mm3: float) -> dict[str, Measure]:

@@ -103,11 +103,14 @@ def extension_volumes_mm3(tissue: BrightTissue, scene: Scene) -> dict[str, float
     """Return the volume of spreading bright tissue in each extension target beyond the shell, in mm3; higher is worse.
 
     In the foramen only what lies beside the joint counts, further up are the nerve root and its veins; there, tissue that
-    no zone names belongs to it too.
+    no zone names belongs to it too. In the body only what lies beside the sac counts: a joint's oedema gets there through
+    the pedicle, while the veins behind the middle of the body join with the sac.
     """
     beyond = tissue.spreading & (scene.from_space_mm > scene.settings.extension_from_mm)
 
     def place(target: Zone) -> BoolArray:
+        if target is Zone.VERTEBRAL_BODY:
+            return np.asarray(tissue.ratio.of(target) & ~scene.in_front_of_sac)
         if target is Zone.FORAMEN:
             level = scene.height_share <= scene.settings.foramen_height_share
             unnamed = tissue.ratio.of(Zone.OUTSIDE) & scene.beside_in_front
@@ -123,8 +126,9 @@ def farthest_extension_mm3(tissue: BrightTissue, scene: Scene) -> dict[str, floa
     Veins and roots that touch the joint's oedema count here, and spread through a neck counts too.
     """
     outside = scene.from_space_mm > scene.settings.shell_outer_mm
+    behind_body = tissue.ratio.of(Zone.VERTEBRAL_BODY) & scene.in_front_of_sac
     return {
-        target.value: volume_mm3(tissue, np.asarray(outside & tissue.ratio.of(target)))
+        target.value: volume_mm3(tissue, np.asarray(outside & tissue.ratio.of(target) & ~behind_body))
         for target in EXTENSION_TARGETS
     }
 

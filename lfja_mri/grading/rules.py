@@ -224,7 +224,7 @@ def rule_notes(table: RuleTable) -> list[str]:
         f"Exactly half of the perimeter is grade {choices.exactly_half_perimeter_grade}.",
         f"Extension with less than half of the perimeter: grade {choices.extension_without_majority_perimeter_grade}.",
         f"The slices of a joint are aggregated as {choices.slice_aggregation.replace('_', ' ')}.",
-        f"An extension target counts from {choices.extension_counts_from_mm3:g} mm3 of abnormal tissue.",
+        f"Extension counts from {choices.extension_counts_from_mm3:g} mm3 of abnormal tissue in the five targets together.",
         f"A joint imaged for less than {table.refusal.least_coverage_fraction:.0%} is not graded.",
         *(
             f"{name.replace('_', ' ')}: {meaning.unit}; {meaning.worse} is worse; {meaning.source}."

@@ -62,6 +62,12 @@ class Scene:
         level = self.height_share <= self.settings.foramen_height_share
         return np.asarray(level & (self._along_mm(self.joint.frame.normal_lps) > self.joint.frame.gap_mm))
 
+    @cached_property
+    def in_front_of_sac(self) -> BoolArray:
+        """Columns of the grid whose way back meets the sac: there the body's back is bare, and veins run behind it."""
+        sac = self.zones.labels_zyx == Zone.EXCLUDED_CANAL.code
+        return np.asarray(sac.any(axis=1, keepdims=True))
+
     def _along_mm(self, axis_lps: FloatArray) -> FloatArray:
         zones, frame = self.zones, self.joint.frame
         step_zyx = (zones.voxel_to_lps[:3, :3].T @ axis_lps)[::-1]
