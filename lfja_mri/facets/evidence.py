@@ -73,11 +73,15 @@ def evidence_maps(patch: FloatArray, weights: Weights) -> FloatArray:
     shape = _padded(rows), _padded(columns)
     widths = (*NARROW, *WIDE) if weights.fluid else NARROW
     spectrum = fft.rfft2(((patch - middle) / scale).astype(np.float32), s=shape)
-    moved = fft.irfft2(spectrum * _transfer(*shape, widths), s=shape, axes=(-2, -1))[..., :rows, :columns]
-    copies = np.moveaxis(moved, 1, 0)
     darkest = float(np.percentile((patch - middle) / scale, 2))
-    narrow = _likeness(copies[: len(NARROW)], weights, darkest)
-    return np.maximum(narrow, _fluid_likeness(copies[len(NARROW) :])) if weights.fluid else narrow
+    maps = np.empty((DIRECTION_COUNT, rows, columns))
+    for direction, transfer in enumerate(_transfer(*shape, widths)):
+        # one direction at a time stays in the processor's cache: all at once take twice as long
+        copies = fft.irfft2(spectrum * transfer, s=shape, axes=(-2, -1))[..., :rows, :columns]
+        maps[direction] = _likeness(copies[: len(NARROW)], weights, darkest)
+        if weights.fluid:
+            np.maximum(maps[direction], _fluid_likeness(copies[len(NARROW) :]), out=maps[direction])
+    return maps
 
 
 def _likeness(copies: npt.NDArray[np.float32], weights: Weights, darkest: float) -> FloatArray:
