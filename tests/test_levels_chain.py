@@ -6,7 +6,7 @@ import pytest
 
 from lfja_mri.config import load_pipeline_settings
 from lfja_mri.levels.canal import best_path, canal_line
-from lfja_mri.levels.locate import frames_of
+from lfja_mri.levels.locate import course_of
 from lfja_mri.levels.network import Segmentation
 from lfja_mri.levels.numbering import name_discs, spread_names
 from lfja_mri.levels.sequence import find_chain, spacing_cost
@@ -23,14 +23,14 @@ def test_discs_are_found_named_and_placed() -> None:
     assert naming.levels == (None, Level.L1_L2, Level.L2_L3, Level.L3_L4, Level.L4_L5, Level.L5_S1)
     assert naming.basis is NumberingBasis.SACRUM
     assert naming.certainty > 0.9
-    found = np.array([frame.centre_lps_mm for frame in frames_of(chain, SETTINGS)])
+    found = np.array([frame.centre_lps_mm for frame in course_of(chain, SETTINGS).frames])
     assert np.abs(found - centres).max() < 2.0
 
 
 def test_frame_has_the_size_and_axes_that_were_drawn() -> None:
     chain = find_chain(fake_spine.spine()[0], SETTINGS)
     assert chain is not None
-    frame = frames_of(chain, SETTINGS)[3]
+    frame = course_of(chain, SETTINGS).frames[3]
     assert frame.depth_mm == pytest.approx(2 * fake_spine.HALF_DEPTH_MM, abs=2.5)
     assert frame.height_mm == pytest.approx(fake_spine.DISC_MM, abs=1.5)
     assert frame.width_mm == pytest.approx(46.0, abs=5.0)
@@ -46,7 +46,7 @@ def test_a_disc_cut_by_the_side_of_the_view_stays_in_its_place(planes: slice) ->
     affine[:3, 3] += (planes.start or 0) * affine[:3, 2]
     chain = find_chain(Segmentation(field.shares[:, planes], affine, field.classes), SETTINGS)
     assert chain is not None
-    for frame in frames_of(chain, SETTINGS):
+    for frame in course_of(chain, SETTINGS).frames:
         assert frame.centre_lps_mm[0] == pytest.approx(fake_spine.MIDLINE_MM, abs=1.0)
         assert frame.width_mm == pytest.approx(46.0, abs=5.0)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lfja_mri.config import load_pipeline_settings
-from lfja_mri.levels.locate import frames_of
+from lfja_mri.levels.locate import course_of
 from lfja_mri.levels.network import Segmentation
 from lfja_mri.levels.numbering import Naming, name_discs
 from lfja_mri.levels.sequence import Chain, find_chain
@@ -32,7 +32,7 @@ def named(field: Segmentation) -> tuple[Chain, Naming]:
 def all_right(field: Segmentation, centres: np.ndarray) -> tuple[Chain, Naming]:
     """Every lumbar disc under its name and near its place."""
     chain, naming = named(field)
-    frames = dict(zip(naming.levels, frames_of(chain, SETTINGS), strict=True))
+    frames = dict(zip(naming.levels, course_of(chain, SETTINGS).frames, strict=True))
     for level, centre in zip(STANDARD_LEVELS, centres[-len(STANDARD_LEVELS) :], strict=True):
         assert level in frames
         assert np.linalg.norm(frames[level].centre_lps_mm - centre) < NEAR_MM

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.polynomial import Polynomial
 from scipy import ndimage
 
 from lfja_mri.config import LevelsSettings
@@ -123,7 +122,8 @@ def with_lateral_extent(
 ) -> DiscFrame:
     """Measure width and lateral centre from where the disc ends on either side, if that gives a plausible width.
 
-    Where the side of the view cuts a disc off, its usual width from the end that is seen stands in for the other end.
+    Where the side of the view cuts a disc off, its usual width from the end that is seen stands in for the other end,
+    which lies no nearer than the edge of the view.
 
     Parameters
     ----------
@@ -140,7 +140,8 @@ def with_lateral_extent(
         return frame
     if not seen.all():
         visible = int(np.argmax(seen))
-        reach[1 - visible] = settings.usual_width_per_depth * frame.depth_mm - reach[visible]
+        usual = settings.usual_width_per_depth * frame.depth_mm - reach[visible]
+        reach[1 - visible] = max(usual, reach[1 - visible])
     width = reach[0] + reach[1]
     low, high = settings.width_per_depth
     if not low * frame.depth_mm <= width <= high * frame.depth_mm:
@@ -148,22 +149,6 @@ def with_lateral_extent(
     own = settings.lateral_trust * (reach[0] - reach[1]) / 2
     shift = float(np.clip(own, -settings.largest_shift_mm, settings.largest_shift_mm))
     return replace(frame, width_mm=width, centre_lps_mm=frame.centre_lps_mm + shift * frame.axes.left)
-
-
-def smooth_laterally(frames: Sequence[DiscFrame]) -> tuple[DiscFrame, ...]:
-    """Draw the discs' lateral places onto one smooth course; thick slices leave each of them some millimetres off."""
-    if len(frames) < 4:
-        return tuple(frames)
-    height = np.array([frame.centre_lps_mm[2] for frame in frames])
-    left = np.array([frame.centre_lps_mm[0] for frame in frames])
-    weights = np.ones(len(frames))
-    for _ in range(4):
-        course = Polynomial.fit(height, left, 2 if len(frames) > 5 else 1, w=weights)
-        weights = 1.0 / (1.0 + (np.abs(left - course(height)) / 3.0) ** 2)
-    return tuple(
-        replace(frame, centre_lps_mm=np.array([float(course(h)), *frame.centre_lps_mm[1:]]))
-        for frame, h in zip(frames, height, strict=True)
-    )
 
 
 def _reach(

@@ -15,9 +15,9 @@ from lfja_mri.levels.frames import (
     DiscFrame,
     between_end_plates,
     disc_frame,
-    smooth_laterally,
     with_lateral_extent,
 )
+from lfja_mri.levels.lateral import Course, common_course, smooth_laterally, trust_in
 from lfja_mri.levels.network import Segmentation, inside, read_bone, read_share, segment
 from lfja_mri.levels.ribs import weigh_ribs
 from lfja_mri.levels.sequence import Chain, find_chain
@@ -91,7 +91,9 @@ def locate(images: StudyImages, settings: LevelsSettings, *, lowest_level: Level
             f"no row of lumbar discs found in {len(sagittal)} sagittal series", reason=Reason.LEVELS_NOT_FOUND
         )
     decision = decide(readings, settings, lowest_level)
-    frames = frames_of(decision.lead.chain, settings)
+    others = [course_of(reading.chain, settings) for reading in readings if reading is not decision.lead]
+    lead = course_of(decision.lead.chain, settings)
+    frames = common_course(lead, others, settings.series_agree_mm).frames
     naming = weigh_ribs(decision.naming, frames, sagittal, settings.ribs)
     return level_map(replace(decision, naming=naming), frames, tuple(tissues))
 
@@ -139,9 +141,10 @@ def settled(axes: Axes) -> Axes:
     return Axes(cranial, anterior, np.cross(cranial, anterior))
 
 
-def frames_of(chain: Chain, settings: LevelsSettings) -> tuple[DiscFrame, ...]:
-    """Frames of all of a chain's discs."""
-    return smooth_laterally([frame_of(chain, k, settings) for k in range(len(chain.discs))])
+def course_of(chain: Chain, settings: LevelsSettings) -> Course:
+    """Frames of all of a chain's discs, on one smooth course."""
+    frames = tuple(frame_of(chain, k, settings) for k in range(len(chain.discs)))
+    return smooth_laterally(Course(frames, trust_in(chain)))
 
 
 def frame_of(chain: Chain, k: int, settings: LevelsSettings) -> DiscFrame:
