@@ -16,7 +16,7 @@ import nibabel as nib
 import numpy as np
 
 from benchmarks import level_phantoms
-from benchmarks.level_pictures import draw_levels
+from benchmarks.level_pictures import draw_levels, wrong_cases
 from benchmarks.rows import Row
 from lfja_mri.config import LevelsSettings, load_pipeline_settings
 from lfja_mri.errors import LevelsError
@@ -208,14 +208,14 @@ def volume_rows(cases: Sequence[Case]) -> list[Row]:
         for level, distance in case.distances_mm.items()
         if case.truth[level].ndim == 1 and distance < 15
     ]
-    wrong = ", ".join(case.name for case in cases if not case.right) or "none"
+    wrong = wrong_cases([case.name for case in cases if not case.right])
     median = float(np.median(near)) if near else float("inf")
     worst = max(case.seconds for case in cases)
     busiest = max(case.processor_seconds for case in cases)
     return [
         Row(
             "volumes with every visible lumbar disc named right and within 6 mm",
-            f"{100 * right:.1f} % (wrong: {wrong})",
+            f"{100 * right:.1f} % ({wrong})",
             ">= 95 %",
             right >= RIGHT_SHARE_TARGET,
             data,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,11 @@ from lfja_mri.geometry import apply
 from lfja_mri.model import FloatArray, Level, LevelMap, Volume
 
 PIXEL_MM = 0.8
+
+
+def wrong_cases(names: Sequence[str]) -> str:
+    """List the failures of a row, and say where their pictures lie."""
+    return f"wrong: {', '.join(names)}; a picture of each in build/levels" if names else "wrong: none"
 
 
 def draw_levels(
