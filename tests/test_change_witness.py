@@ -66,9 +66,10 @@ def visit(grade, measures, interval=None):
     )
 
 
-def asked(first, second):
-    """A good registration with a witness that saw these measures."""
-    return Registration(0.2, witness=Witness(Seen(first, (STIR,)), Seen(second, (STIR,))))
+def asked(first, second, readings=((), ())):
+    """A good registration with a witness that saw these measures, and judged them so."""
+    seen = (Seen(values, (STIR,), grades) for values, grades in zip((first, second), readings, strict=True))
+    return Registration(0.2, witness=Witness(*seen))
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,22 @@ def test_a_patch_of_bright_fat_is_no_oedema_that_went(there, change):
 def test_a_witness_that_saw_the_opposite_does_not_confirm():
     found = compare_joint(visit(3, BRIGHT), visit(0, QUIET), SETTINGS, asked(QUIET, BRIGHT))
     assert found.change is Direction.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("readings", "change"),
+    [
+        (((2, 3, 4), (0, 0, 1)), Direction.IMPROVED),
+        (((2, 3, 4), (2, 3, 3)), Direction.IMPROVED),
+        (((0, 0, 0), (0, 0, 0)), Direction.UNCHANGED),
+        (((0, 0, 0), (0, 0, 2)), Direction.UNCHANGED),
+    ],
+)
+def test_a_witness_that_would_have_graded_both_visits_alike_does_not_confirm(readings, change):
+    """Its measures moved the same way, but by no reading of its own did the grade."""
+    found = compare_joint(visit(3, BRIGHT), visit(0, QUIET), SETTINGS, asked(BRIGHT, QUIET, readings))
+    assert found.change is change
+    assert ("not_seen_on_second_series" in found.flags) == (change is Direction.UNCHANGED)
 
 
 def test_a_witness_alone_makes_no_change():
@@ -118,13 +135,19 @@ measures = st.fixed_dictionaries({name: st.floats(0, 30 * floor) for name, floor
 intervals = st.lists(st.integers(0, 4), min_size=3, max_size=3).map(sorted)
 
 
-@given(intervals, intervals, measures, measures, measures, measures, st.booleans())
+@given(
+    st.tuples(intervals, intervals),
+    st.tuples(intervals, intervals),
+    st.tuples(measures, measures),
+    st.tuples(measures, measures),
+    st.booleans(),
+)
 @effort(max_examples=200, deadline=None)
-def test_the_other_order_tells_the_mirror_image(one, other, here, there, seen, later, same_times):
+def test_the_other_order_tells_the_mirror_image(readings, judged, values, seen, same_times):
     first, second = (
-        visit(middle, values, (low, high)) for (low, middle, high), values in ((one, here), (other, there))
+        visit(middle, found, (low, high)) for (low, middle, high), found in zip(readings, values, strict=True)
     )
-    registration = asked(seen, later)
+    registration = asked(*seen, judged)
     ahead = compare_joint(first, second, SETTINGS, registration, same_times=same_times)
     back = compare_joint(second, first, SETTINGS, registration.swapped, same_times=same_times)
     assert back.change is MIRROR[ahead.change]
@@ -194,7 +217,8 @@ def heard(grades, roles=(AXIAL_ROLE, STIR_ROLE)):
 def test_the_second_series_is_measured_at_both_visits():
     found = heard(MOVED)
     assert found == Witness(
-        Seen({"perimeter_fraction": 0.5}, (STIR,)), Seen({"perimeter_fraction": 0.25}, (STIR,))
+        Seen({"perimeter_fraction": 0.5}, (STIR,), (2, 2, 2)),
+        Seen({"perimeter_fraction": 0.25}, (STIR,), (1, 1, 1)),
     )
     assert found.swapped.swapped == found
 
@@ -216,7 +240,7 @@ def test_where_nobody_can_be_asked_there_is_no_witness(grades, roles):
 
 def test_a_witness_is_kept_with_its_pair(tmp_path):
     key = ("s", Level.L4_L5, Side.LEFT)
-    registration = replace(asked(BRIGHT, QUIET), flags=("reference_drift",))
+    registration = replace(asked(BRIGHT, QUIET, ((2, 3, 4), (1, 1, 1))), flags=("reference_drift",))
     facts = {"s": {STIR: RoleProtocol(echo_time_ms=60.0)}}
     pair = PairedRows([], [], Evidence(facts, facts, {key: registration}))
     write_pair(tmp_path / "pair", pair, "wanted")

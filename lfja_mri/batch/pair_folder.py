@@ -77,6 +77,8 @@ def _evidence(told: Mapping[str, Any], subject: str) -> Evidence:
 def _witness(told: Mapping[str, Any] | None) -> Witness | None:
     if told is None:
         return None
-    return Witness(
-        *(Seen(told[visit]["measures"], tuple(told[visit]["sources"])) for visit in ("baseline", "follow_up"))
-    )
+    return Witness(*(_seen(told[visit]) for visit in ("baseline", "follow_up")))
+
+
+def _seen(told: Mapping[str, Any]) -> Seen:
+    return Seen(told["measures"], tuple(told["sources"]), tuple(told["readings"]))

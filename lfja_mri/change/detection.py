@@ -32,19 +32,22 @@ class Moves:
         Of the leading series.
     witness
         Of a second series, by name; empty where none was asked or its repeats tell no SDC.
+    witness_directions
+        The ways in which the grade moved by any reading of the witness.
     """
 
     measures: tuple[MeasureChange, ...]
     witness: Mapping[str, MeasureChange] = field(default_factory=dict)
+    witness_directions: frozenset[int] = frozenset()
 
     def confirm(self, first: int, second: int, settings: ChangeSettings, *, within_interval: bool) -> bool:
         """Return whether enough of the measures that decide moved as the grade did, from `first` to `second`.
 
-        Each by more than its SDC, and on the witness the same way by a stated share of its own. A grade that moved within its
-        interval asks for more where nothing bears witness.
+        Each by more than its SDC, and on the witness the same way by a stated share of its own; the grade by any reading of
+        the witness. A grade that moved within its interval asks for more where nothing bears witness.
         """
         direction = _sign(second - first)
-        if direction == 0:
+        if direction == 0 or (self.witness and direction not in self.witness_directions):
             return False
         inside = settings.witness.factor_within_interval if self.witness else settings.factor_within_interval
         times = inside if within_interval else 1.0
@@ -75,7 +78,9 @@ def moves_between(
     witness = registration.witness if registration is not None else None
     asked = changes(witness.baseline, witness.follow_up) if witness is not None else ()
     return Moves(
-        changes(baseline.seen, follow_up.seen), {one.name: one for one in asked if one.sdc is not None}
+        changes(baseline.seen, follow_up.seen),
+        {one.name: one for one in asked if one.sdc is not None},
+        witness.directions if witness is not None else frozenset(),
     )
 
 

@@ -87,7 +87,7 @@ def witness_of(
 
 def _readings(result: JointResult) -> tuple[int, ...]:
     outcome = result.outcome
-    return (outcome.grade, outcome.grade_low, outcome.grade_high) if isinstance(outcome, Graded) else ()
+    return (outcome.grade_low, outcome.grade, outcome.grade_high) if isinstance(outcome, Graded) else ()
 
 
 def _seen(result: JointResult) -> Seen:
@@ -96,7 +96,7 @@ def _seen(result: JointResult) -> Seen:
         return Seen({}, ())
     values = {name: plain(getattr(measurements, name)) for name in MEASURES}
     known = {name: value for name, value in values.items() if value is not None}
-    return Seen(known, tuple(sorted(set(measurements.sources))))
+    return Seen(known, tuple(sorted(set(measurements.sources))), _readings(result))
 
 
 def _leading_source(result: JointResult) -> str | None:

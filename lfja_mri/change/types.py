@@ -44,10 +44,21 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class Seen:
-    """What some series of one visit show of one joint: name to value, and the roles they were measured on, sorted."""
+    """What some series of one visit show of one joint.
+
+    Parameters
+    ----------
+    measures
+        Name to value, for the measures that were taken.
+    sources
+        The roles they were measured on, sorted.
+    readings
+        The grades that these measures allow: lowest, stated and highest; empty where they were not judged.
+    """
 
     measures: Mapping[str, float]
     sources: tuple[str, ...]
+    readings: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,14 @@ class Witness:
     def swapped(self) -> Witness:
         """The same, told in the other order."""
         return Witness(self.follow_up, self.baseline)
+
+    @property
+    def directions(self) -> frozenset[int]:
+        """The ways (-1 better, +1 worse) in which any of its readings of the grade moved; both where it was not judged."""
+        if not self.baseline.readings or not self.follow_up.readings:
+            return frozenset({-1, 1})
+        pairs = zip(self.baseline.readings, self.follow_up.readings, strict=True)
+        return frozenset((second > first) - (second < first) for first, second in pairs) - {0}
 
 
 @dataclass(frozen=True)
