@@ -135,7 +135,7 @@ def fit_tips(sheet: Sheet, shape: JointShape, settings: RefineSettings) -> tuple
 
 def _worth(sheet: Sheet, shape: JointShape, settings: RefineSettings) -> FloatArray:
     """Return what each place is worth: above zero where it belongs to the joint."""
-    peak = _peak(sheet)
+    peak = line_contrast(sheet)
     middle = np.abs(sheet.along_mm) < MIDDLE_SHARE * shape.length_mm
     near = np.abs(sheet.heights_mm) < MIDDLE_SHARE * shape.height_mm
     if not np.any(near):
@@ -147,7 +147,7 @@ def _worth(sheet: Sheet, shape: JointShape, settings: RefineSettings) -> FloatAr
     return np.asarray((1.0 - seen) * (sheet.evidence - settings.tip_score) + seen * by_line)
 
 
-def _peak(sheet: Sheet) -> FloatArray:
+def line_contrast(sheet: Sheet) -> FloatArray:
     """Return how far the line's signal lies above both dark flanks, in robust ranges of the signal."""
     low, high = np.percentile(sheet.profiles, [3.0, 88.0])
     signal = ndimage.gaussian_filter1d((sheet.profiles - low) / max(float(high - low), 1e-6), 1.0, axis=1)

@@ -6,14 +6,15 @@ evidence ends: the arcs' length is only the prior's.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 
 from lfja_mri.config import RefineSettings
 from lfja_mri.facets import cuts as cut_grid
-from lfja_mri.facets.cuts import Cut
 from lfja_mri.facets.evidence import PIXEL_MM, direction_index
-from lfja_mri.facets.extent import Sheet, fit_tips
+from lfja_mri.facets.extent import Sheet
 from lfja_mri.facets.frames import LINE_POINTS, JointShape, arc_points
 from lfja_mri.facets.search import Arc, SideSearch
 from lfja_mri.model import BoolArray, FloatArray
@@ -23,27 +24,48 @@ SIDEWAYS_MM = 0.6
 ACROSS_MM = np.arange(-4.0, 4.01, 0.4)
 
 
-def joint_line(
+@dataclass(frozen=True, eq=False)
+class SeenLine:
+    """A joint's line as every slice shows it, run on past its tips; `sideways_mm` is its path beside the arcs."""
+
+    runs: tuple[Run, ...]
+    sideways_mm: FloatArray
+    sheet: Sheet
+
+    def between(self, height_mm: float, along_mm: float, length_mm: float) -> FloatArray:
+        """Return the line at a height from tip to tip, anteromedial first, LPS mm, shape (LINE_POINTS, 3).
+
+        Parameters
+        ----------
+        along_mm
+            Of the middle between the tips, from the middle of the arc.
+        """
+        lower, upper, share = _neighbours(height_mm, [run.cut.height_mm for run in self.runs])
+        first, last = _between(self.sheet.along_mm, along_mm, length_mm)
+        offsets = self.sideways_mm[first : last + 1]
+        lines = [self.runs[at].lps(offsets, first, last) for at in (lower, upper)]
+        return _resampled((1.0 - share) * lines[0] + share * lines[1])
+
+
+def see_line(
     height_mm: float,
     search: SideSearch,
     arcs: tuple[Arc, ...],
     shape: JointShape,
     settings: RefineSettings,
-) -> FloatArray:
-    """Return the joint line at a height, anteromedial tip first, LPS mm, shape (LINE_POINTS, 3)."""
-    lower, upper, share = _neighbours(height_mm, search.cuts)
-    runs = [_Run(search, arcs, at, shape, settings) for at in range(len(arcs))]
+) -> SeenLine:
+    """Follow a joint's line through all slices by the evidence at a height."""
+    lower, upper, share = _neighbours(height_mm, [cut.height_mm for cut in search.cuts])
+    runs = tuple(Run(search, arcs, at, shape, settings) for at in range(len(arcs)))
     evidence = (1.0 - share) * runs[lower].evidence() + share * runs[upper].evidence()
     sideways = _smooth_path(evidence, settings)
     outwards = (1.0 - share) * runs[lower].points[:, 0] + share * runs[upper].points[:, 0]
-    sheet = _sheet(height_mm, runs, sideways, outwards < settings.tip_least_lateral_mm)
-    first, last = _between(sheet.along_mm, *fit_tips(sheet, shape, settings))
-    offsets = sideways[first : last + 1]
-    lines = [runs[at].lps(offsets, first, last) for at in (lower, upper)]
-    return _resampled((1.0 - share) * lines[0] + share * lines[1])
+    return SeenLine(
+        runs, sideways, _sheet(height_mm, runs, sideways, outwards < settings.tip_least_lateral_mm)
+    )
 
 
-def _sheet(height_mm: float, runs: list[_Run], sideways_mm: FloatArray, canal: BoolArray) -> Sheet:
+def _sheet(height_mm: float, runs: tuple[Run, ...], sideways_mm: FloatArray, canal: BoolArray) -> Sheet:
     """Return what the slices show along their lines; places that lie in the canal show nothing."""
     count = len(sideways_mm)
     seen = np.stack([run.best_near(sideways_mm) for run in runs])
@@ -63,7 +85,7 @@ def _between(along_mm: FloatArray, middle_mm: float, length_mm: float) -> tuple[
     return int(inside[0]), int(inside[-1])
 
 
-class _Run:
+class Run:
     """One slice's arc, run on past its tips, with the evidence beside it."""
 
     def __init__(
@@ -122,9 +144,9 @@ def _sideways_mm(settings: RefineSettings) -> FloatArray:
     return np.asarray(np.arange(-reach, reach + 1) * SIDEWAYS_MM)
 
 
-def _neighbours(height_mm: float, cuts: tuple[Cut, ...]) -> tuple[int, int, float]:
+def _neighbours(height_mm: float, slices_mm: list[float]) -> tuple[int, int, float]:
     """Return the slices below and above a height, and the share of the upper one."""
-    heights = np.array([cut.height_mm for cut in cuts])
+    heights = np.array(slices_mm)
     if len(heights) == 1:
         return 0, 0, 0.0
     upper = int(np.clip(np.searchsorted(heights, height_mm), 1, len(heights) - 1))

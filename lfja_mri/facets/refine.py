@@ -12,15 +12,16 @@ import numpy as np
 from lfja_mri.config import FacetsSettings, RefineSettings
 from lfja_mri.facets.cuts import cuts_of
 from lfja_mri.facets.evidence import Weights
-from lfja_mri.facets.extent import HeightProfile, fit_height
+from lfja_mri.facets.extent import HeightProfile, fit_height, fit_tips
 from lfja_mri.facets.frames import JointShape, Site, joint_frame
 from lfja_mri.facets.gap import measured_gap_mm
-from lfja_mri.facets.lines import joint_line
+from lfja_mri.facets.lines import see_line
 from lfja_mri.facets.midline import midline_shift_mm
+from lfja_mri.facets.outline import Extent, corrected
 from lfja_mri.facets.parasagittal import ShiftedImages, height_profile
 from lfja_mri.facets.search import Arc, SideSearch, arc_of, best_pair, search_side, slice_arcs
 from lfja_mri.facets.slope import measured_slope
-from lfja_mri.model import FloatArray, Image, JointFrame
+from lfja_mri.model import Contrast, FloatArray, Image, JointFrame
 
 SitePair = tuple[Site, Site]
 ShapePair = tuple[JointShape, JointShape]
@@ -60,7 +61,9 @@ def refine_pair(
     sides = []
     for own, other in ((0, 1), (1, 0)):
         if arcs[own].score >= settings.refine.absent_score:
-            found = _refined(sites[own], shapes[own], searches[own], picks[own], settings, beside)
+            found = _refined(
+                sites[own], shapes[own], searches[own], picks[own], settings, beside, image.role.contrast
+            )
             sides.append(_with_gap(image, found, settings.refine))
         elif arcs[other].score >= settings.refine.present_score:
             sides.append(_mirrored(sites[own], shapes[own], arcs[other], settings))
@@ -121,6 +124,7 @@ def _refined(
     pick: tuple[int, ...],
     settings: FacetsSettings,
     beside: ShiftedImages,
+    contrast: Contrast,
 ) -> JointFrame:
     arc = arc_of(search, pick, shape, settings.refine)
     arcs = slice_arcs(search, pick, shape, settings.refine)
@@ -131,9 +135,14 @@ def _refined(
     height, tall = fit_height(slices, seen, shape, settings.refine)
     seen_slices = tuple(zip(search.cuts, arcs, strict=True))
     slope = measured_slope(site, shape, arc, seen_slices, height, settings.refine)
-    shape = replace(shape, height_mm=tall, normal_cranial=slope)
-    line = joint_line(height, search, arcs, shape, settings.refine)
-    flags = _flags(arc, height, shape, settings)
+    sized = replace(shape, height_mm=tall, normal_cranial=slope)
+    line_seen = see_line(height, search, arcs, sized, settings.refine)
+    along, length = fit_tips(line_seen.sheet, sized, settings.refine)
+    extent = Extent(height, tall, along, length)
+    extent = corrected(extent, line_seen.sheet, shape, arc.angle_deg, contrast)
+    line = line_seen.between(extent.middle_mm, extent.along_mm, extent.length_mm)
+    shape = replace(sized, height_mm=extent.height_mm)
+    flags = _flags(arc, extent.middle_mm, shape, settings)
     confidence = site.disc.confidence * _certainty(arc, flags, settings.refine)
     best, worst = settings.refine.best_uncertainty_mm, settings.prior_uncertainty_mm
     return joint_frame(
