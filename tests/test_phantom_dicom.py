@@ -21,8 +21,6 @@ BESIDE = Path(sys.executable).parent
 KINDS = list(product(Headers, ("classic", "enhanced"), (False, True)))
 KINDS = [kind for kind in KINDS if kind[0] is not Headers.MIXED]
 
-pytestmark = pytest.mark.xdist_group("phantom_dicom")
-
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):

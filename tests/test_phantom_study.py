@@ -21,8 +21,6 @@ from lfja_mri.phantom.skeleton import Posture
 from lfja_mri.phantom.study import simulate_study
 from lfja_mri.tables import read_csv
 
-pytestmark = pytest.mark.xdist_group("phantom_study")
-
 SMALL = Recipe(
     name="small",
     series=("sagittal_t2", "sagittal_stir"),

@@ -27,7 +27,6 @@ from lfja_mri.pipeline import grade_study
 TOOL = [sys.executable, "-m", "lfja_mri"]
 OTHER_LIBRARIES = os.environ.get("LFJA_LIBRARIES") == "other"  # set by `make floor-test`
 NEAR, NEAR_SHARE = 0.02, 0.03
-pytestmark = pytest.mark.xdist_group("sample")  # one process grades the case once for all of them
 
 
 def run(*words: object) -> None:

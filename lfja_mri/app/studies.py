@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -41,6 +41,9 @@ from lfja_mri.app.plain import show
 from lfja_mri.app.root import app
 from lfja_mri.names import MaskScheme
 from lfja_mri.words import counted
+
+if TYPE_CHECKING:
+    from lfja_mri.batch.run import RunReport
 
 MOST_TABLES = 8  # more than a screen or two is read in grades.csv
 
@@ -98,19 +101,22 @@ def grade(
         done = grade_inputs(inputs, out, road, options, progress)
     if parquet:
         write_beside([out / "grades.csv"])
+    _tell(done, quiet=quiet)
+    if explain:
+        typer.echo("\n\n".join(done.explanation(joint.level, joint.side) for joint in explain))
+    raise typer.Exit(int(done.exit_code(strict=strict)))
+
+
+def _tell(done: RunReport, *, quiet: bool) -> None:
     if not quiet:
         for study_key, rows in list(done.rows_by_study().items())[:MOST_TABLES]:
             messages.print(grades_table(rows, f"study {study_key}"))
-        messages.print(
-            f"{run_summary(done.rows, len(done.finished), len(done.failures))}; the files lie in {out}"
-        )
+        summary = run_summary(done.rows, len(done.finished), len(done.failures))
+        messages.print(f"{summary}; the files lie in {done.out}")
     for failure in done.failures:
         messages.print(
             f"[yellow]study {failure.study_key} failed:[/] {failure.reason.value}: {failure.detail}"
         )
-    if explain:
-        typer.echo("\n\n".join(done.explanation(joint.level, joint.side) for joint in explain))
-    raise typer.Exit(int(done.exit_code(strict=strict)))
 
 
 @app.command()
