@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from conftest import LONGEST_FIRST
 
 PACKAGE = Path(__file__).resolve().parent.parent / "lfja_mri"
 STAGES = {"ingest", "levels", "facets", "grading", "change", "phantom", "report"}
@@ -69,3 +70,8 @@ def test_modules_and_functions_stay_readable(path):
         if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno + 1 > 60
     ]
     assert not long, long
+
+
+def test_the_files_that_are_run_first_are_there():
+    tests = Path(__file__).parent
+    assert all((tests / name).is_file() for name in LONGEST_FIRST)
