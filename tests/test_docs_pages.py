@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import fake_results as fake
 import pytest
 from conftest import ROOT
 
 from lfja_mri.errors import Reason
-from lfja_mri.grading import load_rules, rules_in_words
+from lfja_mri.grading import explanation_facts, judge, load_rules, rules_in_words
 from lfja_mri.report import glossary
 from lfja_mri.results import GRADES_COLUMNS
 from lfja_mri.tables import to_csv, write_text
@@ -89,12 +91,18 @@ SNIPPETS = [
 
 @pytest.fixture
 def tables(tmp_path):
-    """What the snippets read: grades.csv of two visits, change.csv and grades.parquet in `out`."""
+    """What the snippets read in `out`: grades.csv of two visits, change.csv, grades.parquet, a study's explanations."""
     rows = fake.grade_table(fake.study_result(), "S01", "baseline")
     rows += fake.grade_table(fake.follow_up(), "S01", "12 months")
     write_text(tmp_path / "out" / "grades.csv", to_csv(GRADES_COLUMNS, rows))
     change = fake.change_table()
     write_text(tmp_path / "out" / "change.csv", to_csv(list(change[0]), change))
+    rules = load_rules()
+    study = fake.study_result()
+    placed = [one for one in study.joints if one.measurements is not None]
+    judged = [replace(one, outcome=judge(one.measurements, rules)) for one in placed]
+    told = {"joints": [explanation_facts(one, rules) for one in judged]}
+    write_text(tmp_path / "out" / "studies" / study.study_key / "explanations.json", json.dumps(told))
     parquet = pytest.importorskip("lfja_mri.parquet")
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     parquet.write_beside([tmp_path / "out" / "grades.csv"])
