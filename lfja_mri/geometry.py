@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lfja_mri.model import FloatArray, ImageArray, Plane, Volume
+from lfja_mri.model import BoolArray, FloatArray, ImageArray, Plane, Volume
 
 AXIAL_BORDER = float(1 / np.tan(np.radians(57.0)))
 
@@ -72,7 +72,7 @@ def sample(
     return np.where(inside, values, outside).reshape(points.shape[:-1])
 
 
-def contains(volume: Volume, points_lps_mm: FloatArray) -> FloatArray:
+def contains(volume: Volume, points_lps_mm: FloatArray) -> BoolArray:
     """Return whether each LPS point lies inside the imaged box (to the outer faces of the voxels)."""
     points = np.asarray(points_lps_mm, dtype=np.float64)
     return contains_voxels(volume, apply(volume.lps_to_voxel, points).reshape(-1, 3)).reshape(
@@ -80,11 +80,12 @@ def contains(volume: Volume, points_lps_mm: FloatArray) -> FloatArray:
     )
 
 
-def contains_voxels(volume: Volume, index_xyz: FloatArray) -> FloatArray:
+def contains_voxels(volume: Volume, index_xyz: FloatArray) -> BoolArray:
     """Return whether each (column, row, plane) index lies within half a voxel of the array."""
-    shape_xyz = np.array(volume.values_zyx.shape[::-1])
-    result: FloatArray = np.all((index_xyz >= -0.5) & (index_xyz <= shape_xyz - 0.5), axis=-1)
-    return result
+    inside = np.ones(index_xyz.shape[:-1], dtype=np.bool_)
+    for axis, count in enumerate(volume.values_zyx.shape[::-1]):
+        inside &= (index_xyz[..., axis] >= -0.5) & (index_xyz[..., axis] <= count - 0.5)
+    return inside
 
 
 def grid_affine(origin_lps_mm: FloatArray, axes_lps: FloatArray, spacing_mm: FloatArray) -> FloatArray:

@@ -73,7 +73,7 @@ def read_slopes(layers: Layers, points_lps_mm: FloatArray) -> FloatArray:
     open_ = np.ones(len(points_lps_mm), dtype=bool)
     for layer in layers:
         index_xyz = geometry.apply(layer.volume.lps_to_voxel, points_lps_mm + layer.shift_mm)
-        here = open_ & geometry.contains_voxels(layer.volume, index_xyz).astype(bool)
+        here = open_ & geometry.contains_voxels(layer.volume, index_xyz)
         places = index_xyz[here][:, ::-1].T
         for axis, slope in enumerate(layer.slopes_zyx):
             slopes[here, axis] = ndimage.map_coordinates(slope, places, order=1, mode="nearest")
