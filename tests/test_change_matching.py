@@ -44,10 +44,17 @@ def test_neighbours_that_fit_no_better_are_no_slip(monkeypatch, fit):
 
 
 def test_one_disc_alone_has_to_show_it_more(monkeypatch):
-    one_off = every(0.95) | {Level.L3_L4: 0.86}
+    one_off = every(0.95) | {Level.L3_L4: 0.86, Level.L4_L5: 0.9}
     assert slips(monkeypatch, one_off, {-1: 0.85, 1: 0.87}) == frozenset()
     assert slips(monkeypatch, one_off, {-1: 0.85, 1: 0.92}) == frozenset({Level.L3_L4})
 
 
+def test_a_disc_that_its_own_name_fits_better_is_not_another(monkeypatch):
+    """As on seed 641: L4-L5 was found badly and fits the disc above better, but L3-L4 fits that one best."""
+    named = dict(zip(STANDARD_LEVELS, (0.926, 0.93, 0.893, 0.783, 0.93), strict=True))
+    assert slips(monkeypatch, named, {-1: 0.87, 1: 0.5}) == frozenset()
+
+
 def test_a_disc_that_fits_nowhere_but_beside_it_has_slipped(monkeypatch):
-    assert slips(monkeypatch, every(0.9) | {Level.L1_L2: -1.0}, {-1: 0.8, 1: 0.8}) == frozenset({Level.L1_L2})
+    nowhere = every(0.9) | {Level.L1_L2: -1.0, Level.L2_L3: 0.69}
+    assert slips(monkeypatch, nowhere, {-1: 0.6, 1: 0.7}) == frozenset({Level.L1_L2})

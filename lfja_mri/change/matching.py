@@ -45,10 +45,12 @@ def numbering_slips(
 
     Returns
     -------
-    All levels of the baseline where the spine as a whole fits better one disc off; else those that do alone.
+    All levels of the baseline where the spine as a whole fits better one disc off; else those that do alone, on a disc that the one
+    of its own name does not fit better still: a disc of the follow-up is one disc of the baseline.
     """
     names = [disc.level for disc in follow_up]
     fits: dict[int, dict[Level, float]] = {step: {} for step in (0, *NEIGHBOURS)}
+    claimed: dict[int, dict[Level, Level]] = {step: {} for step in NEIGHBOURS}
     for disc in (disc for disc in baseline if disc.level in names):
         place = names.index(disc.level)
         for step, fit in fits.items():
@@ -57,17 +59,27 @@ def numbering_slips(
                 images = baseline_at(disc.level), follow_up_at(other.level)
                 motion = register_level(disc, other, *images, settings, coarse_only=True)
                 fit[disc.level] = NO_FIT if motion is None else motion.together.correlation
-    return _slipped(fits, settings)
+                if step:
+                    claimed[step][disc.level] = other.level
+    return _slipped(fits, claimed, settings)
 
 
-def _slipped(fits: Mapping[int, Mapping[Level, float]], settings: RegistrationSettings) -> frozenset[Level]:
+def _slipped(
+    fits: Mapping[int, Mapping[Level, float]],
+    claimed: Mapping[int, Mapping[Level, Level]],
+    settings: RegistrationSettings,
+) -> frozenset[Level]:
     """Judge the fits of every step; compared over the levels that the step could be tried on."""
     alone: set[Level] = set()
     for step in NEIGHBOURS:
         gains = {level: _gain(fits[0][level], fit) for level, fit in fits[step].items()}
         if len(gains) > 1 and np.mean(list(gains.values())) > settings.slip_margin_spine:
             return frozenset(fits[0])
-        alone.update(level for level, gain in gains.items() if gain > settings.slip_margin)
+        alone.update(
+            level
+            for level, gain in gains.items()
+            if gain > settings.slip_margin and fits[step][level] > fits[0].get(claimed[step][level], NO_FIT)
+        )
     return frozenset(alone)
 
 
