@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-PHANTOMS ?= 110
+PHANTOMS ?= 118
 # What a file makes once is made once; tests/conftest.py says which files come first.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
