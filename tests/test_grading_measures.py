@@ -155,6 +155,39 @@ def test_pulsing_fluid_of_the_upper_sac_is_no_reference():
     assert pulsing.reference["csf"] == pytest.approx(850, rel=0.03)
 
 
+ODDITIES = {
+    "nerve roots fill a third of the sac": lambda x, y, sac: np.where(
+        sac & ((x // 1.5 + y // 1.5) % 3 == 0), 0.5, 1.0
+    ),
+    "flow void in the sac": lambda x, y, sac: np.where(sac & (np.hypot(x - CANAL_X_MM, y + 6) < 3), 0.1, 1.0),
+    "fat in a quarter of the muscle": lambda x, y, _: np.where((y > 13) & (x // 2 % 4 == 0), 5.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("oddity", ODDITIES)
+def test_reference_and_grade_stand_odd_tissue(oddity):
+    plain = axial(Toy(fluid_mm=1.8, arc_share=0.3))
+    values = plain.volume.values_zyx
+    x, y, _ = np.moveaxis(grid_points(plain.volume.voxel_to_lps, values.shape), -1, 0)
+    factor = ODDITIES[oddity](x, y, np.hypot(x - CANAL_X_MM, y + 6) < 7)
+    odd = replace(plain, volume=replace(plain.volume, values_zyx=(values * factor).astype(np.float32)))
+    before, after = (measured(image) for image in (plain, odd))
+    assert after.reference["csf"] == pytest.approx(before.reference["csf"], rel=0.03)
+    assert after.reference["muscle"] == pytest.approx(before.reference["muscle"], rel=0.1)
+    assert after.perimeter_fraction == pytest.approx(before.perimeter_fraction, abs=0.04)
+    assert judge(after, RULES).grade == judge(before, RULES).grade == 2
+
+
+def test_a_vessel_beside_the_joint_is_no_spread_of_it():
+    vein = np.where(
+        JOINT.zones.labels_zyx == Zone.FORAMEN.code, Zone.EXCLUDED_VESSEL.code, JOINT.zones.labels_zyx
+    )
+    joint = replace(JOINT, zones=replace(JOINT.zones, labels_zyx=vein))
+    found = measured(axial(Toy(fluid_mm=1.8, arc_share=1.0, foramen_oedema=True)), joint=joint)
+    assert not any(found.extension_mm3.values())
+    assert judge(found, RULES).grade == 3
+
+
 def test_a_joint_that_is_hardly_seen_gets_a_wider_range():
     image = axial(Toy(fluid_mm=1.8, arc_share=0.6))
     hardly = replace(JOINT, frame=replace(JOINT.frame, uncertainty_mm=3.4))
