@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lfja_mri.batch.folder import STUDIES
 from lfja_mri.batch.lock import locked
-from lfja_mri.batch.pairs import MeasuredPairs, measure_pairs
+from lfja_mri.batch.pairs import MeasuredPairs, Trial, measure_pairs
 from lfja_mri.batch.record import seal
 from lfja_mri.batch.run import RunOptions, RunReport, run_studies
 from lfja_mri.change import (
@@ -70,14 +70,15 @@ def run_cohort(
     studies, left_out = _find(manifest, road)
     if not studies:
         raise InputError(f"none of the {len(manifest.visits)} studies in {manifest_path.name} can be used")
+    trial = Trial(_by_visit(studies), manifest.order, out, road, settings, options)
     with locked(out):
         dated = replace(options, baseline=manifest.order[0])
-        pairs = measure_pairs(_by_visit(studies), manifest.order, out, road, settings, options, progress)
+        pairs = measure_pairs(trial, progress)
         run = run_studies(*_blinded(studies), out, road, dated, progress, left_out, pairs.fresh)
         unpaired = _of_graded(pairs, run)
         changes = cohort_changes(run.rows, manifest.order, settings, pairs.rows)
         report = CohortReport(run, changes, manifest.order, (*left_out, *unpaired))
-        _write(report, out, road, settings, options)
+        _write(report, trial)
         seal(out)
     return report
 
@@ -92,11 +93,10 @@ def _of_graded(pairs: MeasuredPairs, run: RunReport) -> tuple[Rejection, ...]:
     return tuple(one for one in pairs.failed if not failed & set(one.where.split()))
 
 
-def _write(
-    report: CohortReport, out: Path, road: Road, settings: ChangeSettings, options: RunOptions
-) -> None:
+def _write(report: CohortReport, trial: Trial) -> None:
+    out = trial.out
     changes = change_rows(report.changes)
-    summary = report.summary(settings)
+    summary = report.summary(trial.settings)
     write_text(out / "change.csv", to_csv(CHANGE_COLUMNS, changes))
     write_text(out / "summary.csv", to_csv(SUMMARY_COLUMNS, summary))
     plots = {
@@ -107,13 +107,13 @@ def _write(
     }
     for name, content in zip(("grades.png", "change.png"), plots.values(), strict=True):
         write_bytes(out / name, content)
-    if options.extras.pages:
+    if trial.options.extras.pages:
         links = {key: f"{STUDIES}/{key}/{PAGE}" for key in report.run.finished}
         page = cohort_page(
             report.run.rows,
             as_text(CHANGE_COLUMNS, changes),
             as_text(SUMMARY_COLUMNS, summary),
-            about=about(road),
+            about=about(trial.road),
             plots=plots,
             links=links,
         )

@@ -34,6 +34,30 @@ SubjectVisit = tuple[str, str]
 
 
 @dataclass(frozen=True, eq=False)
+class Trial:
+    """What is to be graded and compared, and how.
+
+    Parameters
+    ----------
+    studies
+        By subject and visit.
+    order
+        Visits from the first to the last.
+    out
+        Folder of the results.
+    road, settings, options
+        How studies are graded, what counts as change, and how the run goes about it.
+    """
+
+    studies: Mapping[SubjectVisit, Study]
+    order: Sequence[str]
+    out: Path
+    road: Road
+    settings: ChangeSettings
+    options: RunOptions
+
+
+@dataclass(frozen=True, eq=False)
 class SubjectTask:
     """One person's first visit and all later ones, each a study to grade into its folder; where the pairs go."""
 
@@ -122,31 +146,23 @@ class MeasuredPairs:
     fresh: frozenset[str]
 
 
-def measure_pairs(
-    studies: Mapping[SubjectVisit, Study],
-    order: Sequence[str],
-    out: Path,
-    road: Road,
-    settings: ChangeSettings,
-    options: RunOptions,
-    progress: ReportProgress,
-) -> MeasuredPairs:
+def measure_pairs(trial: Trial, progress: ReportProgress) -> MeasuredPairs:
     """Measure every later visit together with its first; a pair that fails is compared by its tables, and named.
 
-    The caller holds the lock of `out`. A study that fails here is left for `run_studies` to grade or to name.
+    The caller holds the lock of `trial.out`. A study that fails here is left for `run_studies` to grade or to name.
 
     Raises
     ------
     OutputError
         A result cannot be written: the run ends at once, what is finished stays.
     """
-    for folder in (out / STUDIES, out / PAIRS):
+    for folder in (trial.out / STUDIES, trial.out / PAIRS):
         clear_leftovers(folder)
-    tasks = list(_tasks(studies, order, out, road, settings, options))
+    tasks = list(_tasks(trial))
     rows: dict[SubjectVisit, PairedRows] = {}
     failed: list[Rejection] = []
     fresh: set[str] = set()
-    outcomes = hand_out(measure_subject, tasks, _longer(options, tasks))
+    outcomes = hand_out(measure_subject, tasks, _longer(trial.options, tasks))
     for done, (index, outcome) in enumerate(outcomes, start=1):
         progress(done, len(tasks), "grading and comparing subjects")
         later = tasks[index].later
@@ -180,22 +196,20 @@ def _longer(options: RunOptions, tasks: Sequence[SubjectTask]) -> RunOptions:
     return replace(options, timeout_s=options.timeout_s * (1 + 2 * visits))
 
 
-def _tasks(
-    studies: Mapping[SubjectVisit, Study],
-    order: Sequence[str],
-    out: Path,
-    road: Road,
-    settings: ChangeSettings,
-    options: RunOptions,
-) -> Iterator[SubjectTask]:
+def _tasks(trial: Trial) -> Iterator[SubjectTask]:
     """Yield a task per person who has a first and a later visit; later ones by hash, so that none is favoured."""
-    for subject in sorted({subject for subject, _ in studies}):
+    for subject in sorted({subject for subject, _ in trial.studies}):
         visits = {
-            visit: task_of(study, Visit(who, visit), out, road, options.extras, force=options.force)
-            for (who, visit), study in studies.items()
+            visit: _task(study, Visit(who, visit), trial)
+            for (who, visit), study in trial.studies.items()
             if who == subject
         }
-        first = visits.pop(order[0], None)
+        first = visits.pop(trial.order[0], None)
         if first is not None and visits:
             later = sorted(visits.values(), key=lambda task: task.study.study_key)
-            yield SubjectTask(first, tuple(later), out / PAIRS, settings)
+            yield SubjectTask(first, tuple(later), trial.out / PAIRS, trial.settings)
+
+
+def _task(study: Study, visit: Visit, trial: Trial) -> Task:
+    options = trial.options
+    return task_of(study, visit, trial.out, trial.road, options.extras, force=options.force)
