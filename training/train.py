@@ -8,6 +8,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from network import SpineUNet
 GRID_MM = 1.2
 CROP = (240, 176)
 LATEST = "latest.state"
+DATA = Path(__file__).resolve().parents[2] / "shared/data/spider-slices"
 CLASS_WEIGHTS = (0.6, 1.5, 1.0, 1.0, 1.0, 2.5, 1.2)
 
 
@@ -78,23 +80,28 @@ def loss_of(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
     return entropy + (dice * present).sum() / present.sum().clamp(min=1)
 
 
-@torch.no_grad()
 def validate(network: SpineUNet, pool: Pool) -> dict[str, float]:
-    """Dice per class on fixed augmented draws of the validation patients."""
+    """Dice per class of a network on fixed augmented draws of the validation patients."""
     network.eval()
+    return dice(network, pool)
+
+
+@torch.no_grad()
+def dice(logits_of: Callable[[torch.Tensor], torch.Tensor], pool: Pool) -> dict[str, float]:
+    """Dice per class of whatever gives logits, on the same draws every time."""
     generator = torch.Generator().manual_seed(7)
     both, total = torch.zeros(len(CLASSES)), torch.zeros(len(CLASSES))
     for start in range(0, len(pool.boxes), 8):
         chosen = torch.arange(start, min(start + 8, len(pool.boxes)))
         image, classes = pool.draw(generator, chosen)
-        found = network(image).argmax(dim=1)
+        found = logits_of(image).argmax(dim=1)
         known = classes != IGNORE
         for kind in range(len(CLASSES)):
             mine, truth = (found == kind) & known, (classes == kind) & known
             both[kind] += (mine & truth).sum()
             total[kind] += mine.sum() + truth.sum()
-    dice = 2 * both / total.clamp(min=1)
-    return {name: round(float(value), 4) for name, value in zip(CLASSES, dice, strict=True)}
+    shares = 2 * both / total.clamp(min=1)
+    return {name: round(float(value), 4) for name, value in zip(CLASSES, shares, strict=True)}
 
 
 def learning_rate(step: int, total: int, peak: float) -> float:
@@ -205,17 +212,16 @@ def log(entry: dict[str, object]) -> None:
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    root = Path(__file__).resolve().parents[2]
-    parser.add_argument("--data", type=Path, default=root / "shared/data/spider-slices")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=Path("build/training"))
     parser.add_argument("--start", type=Path, default=None, help="weights to start from")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0, help="step to go on from, with --start")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--every", type=int, default=200)
     parser.add_argument("--seed", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
 
 
