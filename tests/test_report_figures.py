@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from lfja_mri.model import Contrast, Image, Level, Plane, Role, Side, Zone
+from lfja_mri.errors import Reason
+from lfja_mri.model import Contrast, Image, Level, NotGraded, Plane, Role, Side, Zone
 from lfja_mri.report import cuts, figures, palette
 
 JOINT = (Level.L4_L5, Side.LEFT)
@@ -163,3 +164,9 @@ def luminance(colour: str) -> float:
     parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     linear = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_a_joint_whose_region_alone_was_asked_for_says_so():
+    """`segment` refuses no grade: none was asked for."""
+    assert palette.grade_words(NotGraded(Reason.NOT_NEEDED)) == "region only, not graded"
+    assert palette.grade_words(NotGraded(Reason.LEVEL_NOT_VISIBLE)) == "not graded: level not visible"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lfja_mri.model import Graded, JointResult, Outcome, Zone
+from lfja_mri.errors import Reason
+from lfja_mri.model import Graded, JointResult, NotGraded, Outcome, Zone
 
 DISCLAIMER = "Research software, not a medical device"
 NOT_GRADED_COLOUR = "#6b6b6b"
@@ -67,6 +68,8 @@ def short_grade(outcome: Outcome) -> str:
 
 def grade_words(outcome: Outcome) -> str:
     """Return the grade with its interval, or that there is none and why."""
+    if isinstance(outcome, NotGraded) and outcome.reason is Reason.NOT_NEEDED:
+        return "region only, not graded"
     if not isinstance(outcome, Graded):
         return f"not graded: {outcome.reason.value.replace('_', ' ')}"
     if outcome.grade_low == outcome.grade_high:
