@@ -193,14 +193,36 @@ def outlines(
     -------
     Polylines of shape (N, 2): (across, down) mm from the cut's top left outer corner; empty where the plane misses.
     """
-    mask = Volume(zones.mask(*wanted).astype(np.float32), zones.voxel_to_lps, 0.0)
+    mask_zyx = zones.mask(*wanted)
+    if not mask_zyx.any():
+        return ()
+    mask = Volume(mask_zyx.astype(np.float32), zones.voxel_to_lps, 0.0)
     across = (np.arange(round(cut.width_mm / OUTLINE_STEP_MM)) + 0.5) * OUTLINE_STEP_MM
     down = (np.arange(round(cut.height_mm / OUTLINE_STEP_MM)) + 0.5) * OUTLINE_STEP_MM
-    points = cut.to_lps(np.stack(np.meshgrid(across, down), axis=-1)) - shift_lps_mm
-    share = geometry.sample(mask, points, outside=0.0)
+    columns, rows = _reach(cut.to_picture(_box_lps_mm(mask) + shift_lps_mm))
+    share = np.zeros((len(down), len(across)))
+    points = cut.to_lps(np.stack(np.meshgrid(across[columns], down[rows]), axis=-1)) - shift_lps_mm
+    share[rows, columns] = geometry.sample(mask, points, outside=0.0)
     generator = contour_generator(z=np.pad(share, 1), line_type=LineType.Separate)
     lines = cast("list[FloatArray]", generator.lines(0.5))
     return tuple((line - 0.5) * OUTLINE_STEP_MM for line in lines)
+
+
+def _box_lps_mm(mask: Volume) -> FloatArray:
+    """Return the corners of the box around a mask, a voxel wider on all sides, shape (8, 3)."""
+    axes = ((0, 1), (0, 2), (1, 2))
+    held = [np.flatnonzero(mask.values_zyx.any(axis=others)) for others in axes]
+    ends = [(places[0] - 1, places[-1] + 1) for places in held]
+    index_xyz = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
+    return geometry.apply(mask.voxel_to_lps, index_xyz)
+
+
+def _reach(picture_mm: FloatArray) -> tuple[slice, slice]:
+    """Return the columns and rows of outline steps between the outermost of some points in a picture."""
+    low = np.floor(picture_mm.min(axis=0) / OUTLINE_STEP_MM).astype(int)
+    high = np.ceil(picture_mm.max(axis=0) / OUTLINE_STEP_MM).astype(int)
+    columns, rows = (slice(max(first, 0), max(last, 0)) for first, last in zip(low, high, strict=True))
+    return columns, rows
 
 
 def best_view(

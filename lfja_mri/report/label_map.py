@@ -119,22 +119,27 @@ def _lay(joint: Joint, affine: FloatArray, labels: WideLabelArray, rank: npt.NDA
     box = tuple(slice(start, end) for start, end in zip(low[::-1], high[::-1], strict=True))
     local = affine.copy()
     local[:3, 3] = geometry.apply(affine, low)
-    shape = labels[box].shape
-    codes = _codes_at(joint, geometry.grid_points(local, (shape[0], shape[1], shape[2])))
+    codes = _codes_on(joint, local, labels[box].shape)
     better = (codes > 0) & (codes < rank[box])
     base = label_of(joint.frame.level, joint.frame.side, Zone.OUTSIDE)
     labels[box][better] = base + codes[better].astype(np.uint16)
     rank[box][better] = codes[better]
 
 
-def _codes_at(joint: Joint, points_lps_mm: FloatArray) -> npt.NDArray[np.uint8]:
+def _codes_on(joint: Joint, affine: FloatArray, shape_zyx: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """Read a joint's zones on another grid; both lie along LPS, so that each axis is looked up on its own."""
     zones = joint.zones
-    index = np.rint(geometry.apply(_inverse(zones.voxel_to_lps), points_lps_mm)).astype(int)
-    column, row, plane = np.moveaxis(index, -1, 0)
-    planes, rows, columns = zones.labels_zyx.shape
-    inside = (plane >= 0) & (plane < planes) & (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-    codes = np.zeros(inside.shape, np.uint8)
-    codes[inside] = zones.labels_zyx[plane[inside], row[inside], column[inside]]
+    to_zones = _inverse(zones.voxel_to_lps)
+    found = []
+    for axis, count in zip((2, 1, 0), shape_zyx, strict=True):
+        place_mm = np.arange(count) * affine[axis, axis] + affine[axis, 3]
+        found.append(np.rint(place_mm * to_zones[axis, axis] + to_zones[axis, 3]).astype(int))
+    inside = [
+        (index >= 0) & (index < count) for index, count in zip(found, zones.labels_zyx.shape, strict=True)
+    ]
+    codes = np.zeros(shape_zyx, np.uint8)
+    there = (index[held] for index, held in zip(found, inside, strict=True))
+    codes[np.ix_(*inside)] = zones.labels_zyx[np.ix_(*there)]
     return codes
 
 
