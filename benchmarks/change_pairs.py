@@ -34,7 +34,7 @@ from benchmarks.phantoms import ROOT, digest_of, write_whole
 from lfja_mri.change import VisitJoint, read_visit_joint
 from lfja_mri.change.common_frame import CommonFrame, common_frame
 from lfja_mri.change.repeatability import JointPair, repeatability_both_ways, repeatability_toml
-from lfja_mri.config import ChangeSettings, digest, load_change_settings
+from lfja_mri.config import digest, load_change_settings
 from lfja_mri.facets import place_joints
 from lfja_mri.model import (
     AbsentJoint,
@@ -51,6 +51,7 @@ from lfja_mri.outputs import scale_of
 from lfja_mri.phantom import Detail, PhantomTruth, Quality, Recipe, load_recipe, simulate
 from lfja_mri.pipeline import Road, grader, prepare
 from lfja_mri.results import Visit, grade_rows
+from lfja_mri.settings.change import ChangeSettings
 from lfja_mri.tables import write_text
 
 KEPT = ROOT / "evaluation_output" / "change"
@@ -72,11 +73,11 @@ GRADE_WEIGHTS = (0.28, 0.18, 0.2, 0.18, 0.16)
 FOLLOW_UP_CHANGE = (0.5, 0.0, 0.5)
 DISC_SD_MM, DISC_SD_DEG = 1.5, 2.0
 DECIDING = (
-    *("config.py", "geometry.py", "model.py", "pipeline.py", "facets", "grading", "phantom"),
+    *("config.py", "geometry.py", "model", "pipeline.py", "settings", "facets", "grading", "phantom"),
     *("change/alignment.py", "change/common_frame.py", "change/common_joint.py", "change/layers.py"),
     *("change/matching.py", "change/registration.py", "change/rigid.py", "change/same_series.py"),
 )
-DECIDING_SETTINGS = ("pipeline.toml", "grading", "phantom")
+DECIDING_SETTINGS = ("pipeline.toml", "joint_outline.csv", "grading", "phantom")
 OWN_CODE = ("change_pairs.py", "change_errors.py", "change_scans.py")
 
 

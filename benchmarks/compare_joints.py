@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lfja_mri.config import FacetsSettings
 from lfja_mri.facets.prior import site_of
 from lfja_mri.facets.zones import build_zones
 from lfja_mri.geometry import apply, unit
 from lfja_mri.model import BoolArray, FloatArray, Joint, JointFrame, LevelMap, StudyImages, Zone, Zones
 from lfja_mri.phantom import PhantomTruth
+from lfja_mri.settings.facets import FacetsSettings
 
 MARGIN_MM, STEP_MM, REACH_MM, WHOLE_REACH_MM = 2.0, 0.8, 18.0, 24.0
 WHOLE_JOINT = (Zone.JOINT_SPACE, Zone.CAPSULE, Zone.SUPERIOR_PROCESS, Zone.INFERIOR_PROCESS)

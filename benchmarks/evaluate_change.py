@@ -20,11 +20,12 @@ from benchmarks.change_scans import Scan, alterations, altered, named
 from benchmarks.rows import Row
 from lfja_mri.change import Change, Direction, Evidence, Status, compare_tables
 from lfja_mri.change.common_frame import CommonFrame
-from lfja_mri.config import ChangeSettings, load_change_settings
+from lfja_mri.config import load_change_settings
 from lfja_mri.model import Level, Side, StudyResult
 from lfja_mri.outputs import scale_of
 from lfja_mri.pipeline import Road, prepare
 from lfja_mri.results import Visit, grade_rows
+from lfja_mri.settings.change import ChangeSettings
 
 PEOPLE, SLIP_PEOPLE, JOBS = 10, 3, 2
 

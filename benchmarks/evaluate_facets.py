@@ -36,7 +36,7 @@ from benchmarks.evaluate_real_study import REFERENCE, STUDY, read_points
 from benchmarks.evaluate_real_study import graded as graded_real
 from benchmarks.phantoms import FIRST_SEEDS, graded
 from benchmarks.rows import Row
-from lfja_mri.config import FacetsSettings, load_pipeline_settings
+from lfja_mri.config import load_pipeline_settings
 from lfja_mri.facets import place_joints
 from lfja_mri.model import (
     Axes,
@@ -54,6 +54,7 @@ from lfja_mri.model import (
     Volume,
 )
 from lfja_mri.pipeline import locate_levels, prepare
+from lfja_mri.settings.facets import FacetsSettings
 
 PHANTOMS_EACH = 4
 PHANTOMS = tuple(

@@ -22,11 +22,11 @@ from PIL import Image as Picture
 
 from benchmarks.rows import Row
 from lfja_mri.config import load_pipeline_settings
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.geometry import lps_to_ras
 from lfja_mri.ingest import Stack, Study, assign_roles, find_studies, read_stack
 from lfja_mri.ingest.cues import Cues, cues_of, fat_is_dark, fluid_is_bright, middle_cues
 from lfja_mri.model import Plane, Rejection, Volume
+from lfja_mri.settings.ingest import IngestSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"

@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks import level_phantoms
 from benchmarks.level_pictures import draw_levels, wrong_cases
 from benchmarks.rows import Row
-from lfja_mri.config import LevelsSettings, load_pipeline_settings
+from lfja_mri.config import load_pipeline_settings
 from lfja_mri.errors import LevelsError
 from lfja_mri.geometry import apply, lps_to_ras, perpendicular, unit
 from lfja_mri.levels import locate
@@ -33,6 +33,7 @@ from lfja_mri.model import (
     StudyImages,
     Volume,
 )
+from lfja_mri.settings.levels import LevelsSettings
 
 DISC_LABELS = {
     120: Level.L1_L2,

@@ -42,14 +42,15 @@ GAIN_EVERY, GAIN_STUDIES = 14, 3
 DECIDING = (
     "config.py",
     "geometry.py",
-    "model.py",
+    "model",
     "pipeline.py",
+    "settings",
     "facets",
     "grading",
     "levels",
     "phantom",
 )
-DECIDING_SETTINGS = ("pipeline.toml", "grading", "phantom")
+DECIDING_SETTINGS = ("pipeline.toml", "joint_outline.csv", "grading", "phantom")
 
 
 @dataclass(frozen=True, eq=False)

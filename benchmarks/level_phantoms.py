@@ -22,13 +22,14 @@ import numpy as np
 
 from benchmarks.level_pictures import draw_levels, wrong_cases
 from benchmarks.rows import Row
-from lfja_mri.config import LevelsSettings, load_pipeline_settings
+from lfja_mri.config import load_pipeline_settings
 from lfja_mri.errors import LevelsError
 from lfja_mri.levels import locate
 from lfja_mri.model import LevelMap
 from lfja_mri.phantom import PhantomTruth, load_recipe, simulate
 from lfja_mri.phantom.anatomy import Detail
 from lfja_mri.phantom.recipe import VariantWeights
+from lfja_mri.settings.levels import LevelsSettings
 
 FIRST_SEED = 15000
 RECIPES = ("routine_clinical", "trial", "trial_dixon", "post_contrast")

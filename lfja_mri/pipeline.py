@@ -1,6 +1,6 @@
 """READ FIRST: the whole road. DICOM folder in; levels found, joints placed, signals measured, grades judged.
 
-Every step is a function from nouns of `model.py` to nouns of `model.py`; no step knows another.
+Every step is a function from nouns of `model` to nouns of `model`; no step knows another.
 """
 
 from __future__ import annotations

@@ -8,11 +8,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import InputError, Reason
 from lfja_mri.geometry import lps_to_ras
 from lfja_mri.ingest import find_studies, images_of_nifti, read_study
 from lfja_mri.model import LevelMap, StudyImages
+from lfja_mri.settings.ingest import IngestSettings
 from lfja_mri.tables import write_bytes
 
 

@@ -16,13 +16,13 @@ from lfja_mri.change.repeatability import (
     repeatability_both_ways,
     repeatability_toml,
 )
-from lfja_mri.config import ChangeSettings
 from lfja_mri.errors import InputError, UsageError
 from lfja_mri.ingest import find_studies
 from lfja_mri.model import StudyResult
 from lfja_mri.outputs import scale_of
 from lfja_mri.pipeline import Road, grade_study, grader
 from lfja_mri.results import GRADES_COLUMNS, Visit, grade_rows
+from lfja_mri.settings.change import ChangeSettings
 from lfja_mri.tables import as_text, read_csv
 
 PROTOCOL = "protocol"

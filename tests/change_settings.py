@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from lfja_mri.change.types import MEASURES
-from lfja_mri.config import (
+from lfja_mri.config import load_change_settings
+from lfja_mri.settings.change import (
     ChangeSettings,
     MeasureRepeatability,
     ProtocolRepeatability,
     RepeatabilitySettings,
-    load_change_settings,
 )
 
 FLOORS = dict(zip(MEASURES, (0.15, 10.0, 0.03, 0.03, 30.0, 30.0, 0.6, 0.03), strict=True))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lfja_mri.config import FacetsSettings, load_pipeline_settings
+from lfja_mri.config import load_pipeline_settings
 from lfja_mri.facets.frames import arc_points
 from lfja_mri.model import (
     Axes,
@@ -22,6 +22,7 @@ from lfja_mri.model import (
     StudyImages,
     Volume,
 )
+from lfja_mri.settings.facets import FacetsSettings
 
 ANTERIOR = np.array([0.0, -1.0, 0.0])
 LEFT = np.array([1.0, 0.0, 0.0])

@@ -26,9 +26,10 @@ from lfja_mri.change import (
     compare_tables,
     read_visit_joint,
 )
-from lfja_mri.config import ChangeSettings, MeasureRepeatability, ProtocolRepeatability, load_change_settings
+from lfja_mri.config import load_change_settings
 from lfja_mri.errors import ConfigurationError, InputError, Reason
 from lfja_mri.model import LEVELS_WITH_L6, STANDARD_LEVELS, Level, Side
+from lfja_mri.settings.change import ChangeSettings, MeasureRepeatability, ProtocolRepeatability
 from lfja_mri.tables import to_csv
 
 SETTINGS = fixed_settings()

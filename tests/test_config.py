@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lfja_mri.config import config_folder, digest, load_pipeline_settings
-from lfja_mri.config_ingest import packaged_ingest_settings
 from lfja_mri.errors import ConfigurationError, ExitCode
+from lfja_mri.settings.ingest import packaged_ingest_settings
 
 
 def test_the_packaged_settings_load():

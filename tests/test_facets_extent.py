@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lfja_mri.config import RefineSettings, load_pipeline_settings
+from lfja_mri.config import load_pipeline_settings
 from lfja_mri.facets.extent import HeightProfile, Sheet, fit_height, fit_tips
 from lfja_mri.facets.frames import JointShape
+from lfja_mri.settings.facets import RefineSettings
 
 SHAPE = JointShape(
     behind_mm=30.0,

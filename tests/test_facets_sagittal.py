@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from facets_toy import ToyJoint, sagittal_image, settings, toy_disc, toy_levels
 
-from lfja_mri.config import SagittalSettings
 from lfja_mri.facets.frames import JointShape
 from lfja_mri.facets.prior import expected_shape, site_of
 from lfja_mri.facets.sagittal import JointSearch, place_together, search_joint
 from lfja_mri.model import Side
+from lfja_mri.settings.facets import SagittalSettings
 
 SAGITTAL: SagittalSettings = settings().sagittal
 SHAPE = JointShape(

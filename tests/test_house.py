@@ -16,7 +16,7 @@ MEETING_PLACES = {
     "words",
     "geometry",
     "config",
-    "config_ingest",
+    "settings",
     "errors",
     "tables",
     "results",

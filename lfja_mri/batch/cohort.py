@@ -23,7 +23,6 @@ from lfja_mri.change import (
     summary_rows,
 )
 from lfja_mri.change.plots import changes_plot, grades_plot
-from lfja_mri.config import ChangeSettings
 from lfja_mri.errors import InputError, Reason
 from lfja_mri.ingest import Study, find_studies
 from lfja_mri.model import Rejection
@@ -32,6 +31,7 @@ from lfja_mri.pipeline import Road
 from lfja_mri.progress import ReportProgress, silent
 from lfja_mri.report import cohort_page
 from lfja_mri.results import Visit
+from lfja_mri.settings.change import ChangeSettings
 from lfja_mri.tables import Cell, as_text, to_csv, write_bytes, write_text
 
 

@@ -19,7 +19,7 @@ from lfja_mri.batch.tasks import Task, graded, task_of, wanted_of
 from lfja_mri.batch.workers import Failure, attempt
 from lfja_mri.change import PairedRows
 from lfja_mri.change.common_frame import common_frame
-from lfja_mri.config import ChangeSettings, digest
+from lfja_mri.config import digest
 from lfja_mri.errors import OutputError, Reason
 from lfja_mri.events import tell
 from lfja_mri.ingest import Study
@@ -28,6 +28,7 @@ from lfja_mri.outputs import scale_of
 from lfja_mri.pipeline import Road, grader
 from lfja_mri.progress import ReportProgress
 from lfja_mri.results import GRADES_COLUMNS, Visit, grade_rows
+from lfja_mri.settings.change import ChangeSettings
 from lfja_mri.tables import as_text
 
 SubjectVisit = tuple[str, str]

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from lfja_mri.change.layers import Layers, read, read_slopes
 from lfja_mri.change.rigid import Rigid, small_motion
-from lfja_mri.config import RegistrationSettings
 from lfja_mri.model import BoolArray, FloatArray
+from lfja_mri.settings.change import RegistrationSettings
 
 IntArray = npt.NDArray[np.intp]
 

@@ -14,9 +14,9 @@ import numpy as np
 from lfja_mri.change.comparison import Evidence, compare_tables, uncompared
 from lfja_mri.change.rows import Row, read_visit_joint
 from lfja_mri.change.types import Change, Direction, Status, VisitJoint
-from lfja_mri.config import ChangeSettings, CohortSettings
 from lfja_mri.errors import Reason
 from lfja_mri.model import FloatArray, Level, Side
+from lfja_mri.settings.change import ChangeSettings, CohortSettings
 from lfja_mri.tables import Cell, format_cell
 
 Rows = Sequence[Row]

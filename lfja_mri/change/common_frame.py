@@ -20,7 +20,6 @@ from lfja_mri.change.protocol import protocol_of
 from lfja_mri.change.registration import LevelMotion, register_level
 from lfja_mri.change.same_series import GradeJoint, JointAtVisit, graded_on_same_series, witness_of
 from lfja_mri.change.types import Registration
-from lfja_mri.config import ChangeSettings, RegistrationSettings
 from lfja_mri.errors import Reason
 from lfja_mri.model import (
     Graded,
@@ -33,6 +32,7 @@ from lfja_mri.model import (
     StudyImages,
     StudyResult,
 )
+from lfja_mri.settings.change import ChangeSettings, RegistrationSettings
 
 JointKey = tuple[Level, Side]
 

@@ -7,9 +7,9 @@ visit only, another contrast class. Everything else that differs is a flag besid
 from __future__ import annotations
 
 from lfja_mri.change.types import Registration, VisitJoint
-from lfja_mri.config import ChangeSettings, OnMismatch
 from lfja_mri.errors import Reason
 from lfja_mri.model import Contrast, NumberingBasis
+from lfja_mri.settings.change import ChangeSettings, OnMismatch
 
 _AGENT_CONTRASTS = frozenset({Contrast.T1_GD, Contrast.T1_FS_GD})
 

@@ -23,9 +23,9 @@ from lfja_mri.change.types import (
     Status,
     VisitJoint,
 )
-from lfja_mri.config import ChangeSettings, OnMismatch
 from lfja_mri.errors import InputError, Reason
 from lfja_mri.model import Level, Side
+from lfja_mri.settings.change import ChangeSettings, OnMismatch
 
 SHARED_READING = "grades_of_shared_reading"
 

@@ -19,7 +19,7 @@ from lfja_mri.change.types import (
     Seen,
     VisitJoint,
 )
-from lfja_mri.config import ChangeSettings, ProtocolRepeatability
+from lfja_mri.settings.change import ChangeSettings, ProtocolRepeatability
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ import numpy as np
 
 from lfja_mri.change.layers import LevelImages
 from lfja_mri.change.registration import register_level
-from lfja_mri.config import RegistrationSettings
 from lfja_mri.model import Disc, Level
+from lfja_mri.settings.change import RegistrationSettings
 
 ImagesAt = Callable[[Level], LevelImages]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from lfja_mri.config import ComparabilitySettings, OnMismatch
 from lfja_mri.errors import Reason
 from lfja_mri.model import Image
+from lfja_mri.settings.change import ComparabilitySettings, OnMismatch
 
 UNKNOWN_FLAG = "protocol_unknown"
 ECHO_TIME, INVERSION_TIME = "different_echo_time", "different_inversion_time"

@@ -20,8 +20,8 @@ import numpy as np
 from lfja_mri.change.alignment import PARAMETERS, Channel, Fit, IntArray, Stage, align
 from lfja_mri.change.layers import LevelImages, layers_of
 from lfja_mri.change.rigid import Rigid, between_frames, disc_frame, small_motion
-from lfja_mri.config import RegistrationSettings
 from lfja_mri.model import Disc, FloatArray
+from lfja_mri.settings.change import RegistrationSettings
 
 
 @dataclass(frozen=True, eq=False)

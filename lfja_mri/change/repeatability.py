@@ -22,9 +22,9 @@ from scipy.optimize import nnls
 from lfja_mri.change.noise import noise_scale
 from lfja_mri.change.rows import Row, read_visit_joint
 from lfja_mri.change.types import MEASURES, VisitJoint
-from lfja_mri.config import MeasureRepeatability, ProtocolRepeatability, RepeatabilitySettings
 from lfja_mri.errors import InputError
 from lfja_mri.model import FloatArray
+from lfja_mri.settings.change import MeasureRepeatability, ProtocolRepeatability, RepeatabilitySettings
 from lfja_mri.tables import read_csv
 
 JointPair = tuple[VisitJoint, VisitJoint]

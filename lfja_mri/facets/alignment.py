@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from lfja_mri.config import AlignmentSettings
 from lfja_mri.facets.boxes import (
     BLOCKS,
     LATTICE_MM,
@@ -29,6 +28,7 @@ from lfja_mri.facets.boxes import (
 )
 from lfja_mri.facets.frames import Site
 from lfja_mri.model import FloatArray, Image, SeriesShift, StudyImages
+from lfja_mri.settings.facets import AlignmentSettings
 
 COARSE_STEP = 2
 COARSE_THINNING = 3

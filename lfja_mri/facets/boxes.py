@@ -14,9 +14,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from lfja_mri import geometry
-from lfja_mri.config import AlignmentSettings
 from lfja_mri.facets.frames import Site
 from lfja_mri.model import FloatArray, Volume
+from lfja_mri.settings.facets import AlignmentSettings
 
 LATTICE_MM = 1.0
 BLOCK_THINNING = 2

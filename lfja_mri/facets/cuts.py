@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lfja_mri import geometry
-from lfja_mri.config import RefineSettings
 from lfja_mri.facets.evidence import PIXEL_MM
 from lfja_mri.facets.frames import JointShape, Site
 from lfja_mri.model import Contrast, FloatArray, Image, Plane, Side, StudyImages
+from lfja_mri.settings.facets import RefineSettings
 
 INNER_MM, OUTER_MM, DEPTH_MM = -6.0, 42.0, 27.0
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from lfja_mri.config import RefineSettings
 from lfja_mri.facets.frames import JointShape
 from lfja_mri.model import FloatArray
+from lfja_mri.settings.facets import RefineSettings
 
 HEIGHT_CANDIDATES_MM = np.arange(-6.0, 6.01, 0.5)
 HEIGHT_SHARES = np.arange(0.76, 1.25, 0.06)

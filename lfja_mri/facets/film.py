@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 
 from lfja_mri import geometry
-from lfja_mri.config import SagittalSettings
 from lfja_mri.facets.frames import JointShape, Site
 from lfja_mri.facets.parasagittal import ShiftedImages
 from lfja_mri.facets.sagittal import SMEAR_MM, slices_of, template
 from lfja_mri.model import FloatArray, Image
+from lfja_mri.settings.facets import SagittalSettings
 
 SAC_MM = (4.0, 4.0, 8.0)
 CSF_PERCENTILE = 80.0

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from lfja_mri.config import RefineSettings
 from lfja_mri.facets import cuts as cut_grid
 from lfja_mri.facets.evidence import PIXEL_MM, direction_index
 from lfja_mri.facets.extent import Sheet
 from lfja_mri.facets.frames import LINE_POINTS, JointShape, arc_points
 from lfja_mri.facets.search import Arc, SideSearch
 from lfja_mri.model import BoolArray, FloatArray
+from lfja_mri.settings.facets import RefineSettings
 
 STEP_MM = 0.5
 SIDEWAYS_MM = 0.6

@@ -17,10 +17,10 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from lfja_mri import geometry
-from lfja_mri.config import MaskSettings
 from lfja_mri.errors import InputError, Reason
 from lfja_mri.facets.frames import LINE_POINTS, JointShape, Site, joint_frame
 from lfja_mri.model import FloatArray, JointFrame, Level, Side
+from lfja_mri.settings.facets import MaskSettings
 
 SUPERIOR = {Side.LEFT: 45, Side.RIGHT: 46}
 INFERIOR = {Side.LEFT: 47, Side.RIGHT: 48}

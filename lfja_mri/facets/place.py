@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lfja_mri.config import FacetsSettings
 from lfja_mri.errors import Reason
 from lfja_mri.facets.alignment import level_shifts
 from lfja_mri.facets.coverage import coverage_of
@@ -42,6 +41,7 @@ from lfja_mri.model import (
     Side,
     StudyImages,
 )
+from lfja_mri.settings.facets import FacetsSettings
 
 Shifts = tuple[SeriesShift, ...]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lfja_mri.config import FacetsSettings, JointPrior
 from lfja_mri.facets.frames import JointShape, Site
 from lfja_mri.model import Axes, Disc, FloatArray, LevelMap, Side
+from lfja_mri.settings.facets import FacetsSettings, JointPrior
 
 CANAL_REACH_MM = 12.0
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from lfja_mri.config import FacetsSettings, RefineSettings
 from lfja_mri.facets.cuts import cuts_of
 from lfja_mri.facets.evidence import Weights
 from lfja_mri.facets.extent import HeightProfile, fit_height, fit_tips
@@ -22,6 +21,7 @@ from lfja_mri.facets.parasagittal import ShiftedImages, height_profile
 from lfja_mri.facets.search import Arc, SideSearch, arc_of, best_pair, search_side, slice_arcs
 from lfja_mri.facets.slope import measured_slope
 from lfja_mri.model import Contrast, FloatArray, Image, JointFrame
+from lfja_mri.settings.facets import FacetsSettings, RefineSettings
 
 SitePair = tuple[Site, Site]
 ShapePair = tuple[JointShape, JointShape]

@@ -16,10 +16,10 @@ import numpy as np
 from scipy import ndimage
 
 from lfja_mri import geometry
-from lfja_mri.config import SagittalSettings
 from lfja_mri.facets.frames import JointShape, Site, arc_points
 from lfja_mri.facets.parasagittal import ShiftedImages, least_angle_deg
 from lfja_mri.model import FloatArray, Image
+from lfja_mri.settings.facets import SagittalSettings
 
 STEP_MM = 0.8
 DEPTH_MM, HEIGHT_MM = 22.4, 20.0

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from lfja_mri.config import RefineSettings
 from lfja_mri.facets import cuts as cut_grid
 from lfja_mri.facets.cuts import Cut
 from lfja_mri.facets.evidence import PIXEL_MM, Weights, direction_index, evidence_maps
 from lfja_mri.facets.frames import JointShape, arc_points
 from lfja_mri.model import FloatArray
+from lfja_mri.settings.facets import RefineSettings
 
 ARC_SAMPLES = 13
 MARGIN_PIXELS = 24

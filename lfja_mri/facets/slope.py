@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from lfja_mri.config import RefineSettings
 from lfja_mri.facets.cuts import Cut
 from lfja_mri.facets.frames import JointShape, Site, joint_axes
 from lfja_mri.facets.search import Arc
 from lfja_mri.model import FloatArray
+from lfja_mri.settings.facets import RefineSettings
 
 HEIGHT_SHARE = 0.4
 STEEPEST = 1.0

@@ -17,10 +17,10 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from lfja_mri.config import ZoneSettings
 from lfja_mri.facets.frames import Site
 from lfja_mri.facets.profile import LineProfile, line_profile
 from lfja_mri.model import BoolArray, FloatArray, JointFrame, LabelArray, Zone, Zones
+from lfja_mri.settings.facets import ZoneSettings
 
 IndexArray = npt.NDArray[np.intp]
 Kind = TypeVar("Kind", bound=np.generic)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lfja_mri.config import MeasureSettings
 from lfja_mri.geometry import sample
 from lfja_mri.grading.sampling import ZoneSignal
 from lfja_mri.model import FloatArray, Image, Joint, Zone
+from lfja_mri.settings.grading import MeasureSettings
 
 STEP_MM = 0.1
 HEIGHTS = 7

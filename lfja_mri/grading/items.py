@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lfja_mri.config import Settings, config_folder, parse, read_toml
+from lfja_mri.config import config_folder, parse, read_toml
 from lfja_mri.errors import Reason
 from lfja_mri.grading.facts import FURTHER_MEASURES, measured_values
 from lfja_mri.grading.rules import MeasureMeaning, Rule, check_rules, first_match
 from lfja_mri.model import Measure, Measurements, Missing
+from lfja_mri.settings.section import Settings
 
 
 class Sheet(Settings):

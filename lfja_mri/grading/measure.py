@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lfja_mri.config import MeasureSettings
 from lfja_mri.errors import Reason
 from lfja_mri.grading import oedema
 from lfja_mri.grading.effusion import effusion_volume_mm3, effusion_width_mm, joint_signal_ratio
@@ -28,6 +27,7 @@ from lfja_mri.model import (
     StudyImages,
     Zone,
 )
+from lfja_mri.settings.grading import MeasureSettings
 
 OEDEMA_MEASURES = (
     "joint_signal_ratio",

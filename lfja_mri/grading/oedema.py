@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from lfja_mri.config import MeasureSettings
 from lfja_mri.grading.sampling import Scene, ZoneSignal
 from lfja_mri.model import EXTENSION_TARGETS, BoolArray, FloatArray, Zone
+from lfja_mri.settings.grading import MeasureSettings
 
 BONE = (
     Zone.SUPERIOR_PROCESS,

@@ -12,7 +12,6 @@ from functools import lru_cache
 import numpy as np
 from scipy.spatial import cKDTree
 
-from lfja_mri.config import MeasureSettings
 from lfja_mri.geometry import apply
 from lfja_mri.model import (
     BoolArray,
@@ -25,6 +24,7 @@ from lfja_mri.model import (
     TissueLabels,
     Volume,
 )
+from lfja_mri.settings.grading import MeasureSettings
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lfja_mri.config import MeasureSettings
 from lfja_mri.geometry import sample
 from lfja_mri.grading.sampling import Scene, ZoneSignal
 from lfja_mri.model import Contrast, FloatArray, Image, Zone
+from lfja_mri.settings.grading import MeasureSettings
 
 
 @dataclass(frozen=True)

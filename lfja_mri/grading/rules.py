@@ -15,10 +15,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from lfja_mri.config import Settings, config_folder, digest, parse, read_toml
+from lfja_mri.config import config_folder, digest, parse, read_toml
 from lfja_mri.errors import ConfigurationError
 from lfja_mri.grading.facts import VOCABULARY, Facts
 from lfja_mri.model import Missing
+from lfja_mri.settings.section import Settings
 
 
 class About(Settings):

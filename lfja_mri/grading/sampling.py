@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 from scipy import ndimage
 
-from lfja_mri.config import MeasureSettings
 from lfja_mri.grading.places import TissuePlaces
 from lfja_mri.model import BoolArray, FloatArray, Image, Joint, StudyImages, Zone, Zones
+from lfja_mri.settings.grading import MeasureSettings
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.ingest.candidates import Cast, best_of_each, with_agent_told, without_late_stir
 from lfja_mri.ingest.crosscheck import crosschecked
@@ -17,6 +16,7 @@ from lfja_mri.ingest.pixels import Pixels
 from lfja_mri.ingest.roles import Fat, Weighting
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.model import Acquisition, Contrast, Plane, Rejection, Role
+from lfja_mri.settings.ingest import IngestSettings
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.geometry import apply
 from lfja_mri.ingest.moments import Moment, is_later, moment_of
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.model import BoolArray, Contrast, FloatArray, Rejection, Role
+from lfja_mri.settings.ingest import IngestSettings
 
 COVERAGE_STEP_MM = 5.0
 RESOLUTION_STEP = 0.1

@@ -15,7 +15,6 @@ from itertools import product
 
 import numpy as np
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.geometry import apply
 from lfja_mri.ingest.cues import SMALLEST, bright_path, fluid_is_bright
@@ -24,6 +23,7 @@ from lfja_mri.ingest.pixels import Pixels, plane_key, read_planes
 from lfja_mri.ingest.roles import Fat, Weighting
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.model import FloatArray, ImageArray, Plane
+from lfja_mri.settings.ingest import IngestSettings
 
 # the erector spinae, seen from the middle of the canal: to both sides, and behind
 ASIDE_MM = (14.0, 18.0, 22.0, 26.0)

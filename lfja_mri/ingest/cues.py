@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.ingest.back import PIXEL_MM, back_of
 from lfja_mri.model import FloatArray, ImageArray, Plane
+from lfja_mri.settings.ingest import IngestSettings
 
 SKIN_FAT_MM = (3.0, 7.5)
 THICK_FAT_PERCENTILE = 85

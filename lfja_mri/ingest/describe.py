@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.ingest.assign import Roles, assign_roles
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.ingest.study import Catalogue, Study
 from lfja_mri.model import Rejection
+from lfja_mri.settings.ingest import IngestSettings
 
 Plain = dict[str, Any]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.geometry import lps_to_ras
 from lfja_mri.ingest.describe import Plain, describe
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.ingest.study import Catalogue, read_stack
 from lfja_mri.model import ImageArray, Rejection, Volume
+from lfja_mri.settings.ingest import IngestSettings
 from lfja_mri.tables import write_bytes, write_text
 
 INDEX_NAME = "index.json"

@@ -14,10 +14,10 @@ from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.ingest.walk import Refusal, files_below
 from lfja_mri.model import Rejection
+from lfja_mri.settings.ingest import IngestSettings
 
 BYTES_PER_MIB = 1024 * 1024
 ARCHIVE_SUFFIXES = frozenset({".zip", ".tar", ".tgz", ".gz", ".tbz", ".tbz2", ".bz2", ".txz", ".xz"})

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.ingest.cues import Cues, cues_of, fat_is_dark, fluid_is_bright, middle_cues
 from lfja_mri.ingest.pixels import Pixels, plane_key, read_planes
 from lfja_mri.ingest.roles import Fat, HeaderOpinion, Weighting, header_opinion
 from lfja_mri.ingest.stacks import Stack
 from lfja_mri.model import Plane
+from lfja_mri.settings.ingest import IngestSettings
 
 MIDDLE = (0.35, 0.425, 0.5, 0.575, 0.65)
 FRINGE = (0.1, 0.25, 0.75, 0.9)

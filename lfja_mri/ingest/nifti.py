@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import InputError, Reason
 from lfja_mri.geometry import lps_to_ras, nearest_plane
 from lfja_mri.ingest.cues import cues_of, fat_is_dark, fluid_is_bright
 from lfja_mri.model import Contrast, Image, Plane, Role, StudyImages, Volume
+from lfja_mri.settings.ingest import IngestSettings
 
 
 def images_of_nifti(path: Path, settings: IngestSettings) -> StudyImages:

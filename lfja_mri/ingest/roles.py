@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.ingest.facts import SeriesFacts
+from lfja_mri.settings.ingest import IngestSettings
 
 STIR_WORDS = re.compile(r"stir|tirm|(?<![a-z])ir(?![a-z])|turbo_?ir|fir_")
 SATURATION_WORDS = re.compile(

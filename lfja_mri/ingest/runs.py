@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.geometry import unit
 from lfja_mri.ingest.headers import PlaneHeader
 from lfja_mri.model import FloatArray
+from lfja_mri.settings.ingest import IngestSettings
 
 SMALLEST_STACK = 3
 

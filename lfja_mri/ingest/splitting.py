@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.geometry import nearest_plane
 from lfja_mri.ingest.headers import PlaneHeader
 from lfja_mri.ingest.runs import SMALLEST_STACK, Run, coincide, is_even, tolerance_mm, usual_step
 from lfja_mri.model import FloatArray, Plane
+from lfja_mri.settings.ingest import IngestSettings
 
 
 def split_group(run: Run, settings: IngestSettings) -> list[tuple[Run, tuple[str, ...]]]:

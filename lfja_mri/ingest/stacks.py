@@ -13,13 +13,13 @@ from operator import attrgetter
 
 import numpy as np
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import Reason
 from lfja_mri.geometry import nearest_plane, unit
 from lfja_mri.ingest.headers import PlaneHeader
 from lfja_mri.ingest.runs import Run, StackError, even_affine, run_of
 from lfja_mri.ingest.splitting import split_group
 from lfja_mri.model import FloatArray, Plane, Rejection
+from lfja_mri.settings.ingest import IngestSettings
 from lfja_mri.words import counted
 
 DERIVED_KINDS = frozenset(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lfja_mri.config_ingest import IngestSettings
 from lfja_mri.errors import InputError
 from lfja_mri.ingest.assign import acquisition_of, assign_roles
 from lfja_mri.ingest.candidates import Cast
@@ -16,6 +15,7 @@ from lfja_mri.ingest.moments import Moment, agent_moments
 from lfja_mri.ingest.pixels import Pixels, read_planes, stacked
 from lfja_mri.ingest.stacks import Stack, stacks_of_series, study_key
 from lfja_mri.model import Image, Rejection, StudyImages, Volume
+from lfja_mri.settings.ingest import IngestSettings
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from lfja_mri.config import LevelsSettings
 from lfja_mri.geometry import apply, perpendicular
 from lfja_mri.levels.canal import CanalLine
 from lfja_mri.levels.network import SEGMENT_CLASSES, Segmentation, inside_share, read_share
 from lfja_mri.model import BoolArray, FloatArray, ImageArray
+from lfja_mri.settings.levels import LevelsSettings
 
 ANTERIOR_LPS = np.array([0.0, -1.0, 0.0])
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lfja_mri.config import LevelsSettings
 from lfja_mri.levels.network import inside_share
 from lfja_mri.levels.numbering import Naming, hypothesis_scores, name_chain, sacrum_in_view, shares_of
 from lfja_mri.levels.sequence import Chain
 from lfja_mri.model import STANDARD_LEVELS, FloatArray, Image, Level
+from lfja_mri.settings.levels import LevelsSettings
 
 LUMBAR_DISCS = len(STANDARD_LEVELS)
 

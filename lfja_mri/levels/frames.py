@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from lfja_mri.config import LevelsSettings
 from lfja_mri.geometry import perpendicular, unit
 from lfja_mri.levels.candidates import ANTERIOR_LPS
 from lfja_mri.model import Axes, BoolArray, FloatArray
+from lfja_mri.settings.levels import LevelsSettings
 
 LEFT_LPS = np.array([1.0, 0.0, 0.0])
 COLUMN_MM = 2.0

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from lfja_mri.config import LevelsSettings
 from lfja_mri.errors import GeometryError, LevelsError, Reason
 from lfja_mri.geometry import apply, perpendicular, unit
 from lfja_mri.levels.candidates import Candidate
@@ -33,6 +32,7 @@ from lfja_mri.model import (
     StudyImages,
     TissueLabels,
 )
+from lfja_mri.settings.levels import LevelsSettings
 
 PLACE_DECIMALS = (
     3  # of mm: a thousandth is finer than any image tells, and coarser than the noise of single precision

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from lfja_mri.config import LevelsSettings
 from lfja_mri.geometry import unit
 from lfja_mri.levels.canal import CanalLine, line_through
 from lfja_mri.levels.frames import disc_frame
 from lfja_mri.levels.mask_files import Mask, MaskSet
 from lfja_mri.levels.schemes import SPINEPS_CANAL, LabelTable, level_below
 from lfja_mri.model import Disc, FloatArray, Level
+from lfja_mri.settings.levels import LevelsSettings
 
 CANAL_BEHIND_DISC_MM = 8.0
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lfja_mri.config import LevelsSettings
 from lfja_mri.geometry import apply
 from lfja_mri.levels.mask_discs import canal_of, disc_clouds, measure
 from lfja_mri.levels.mask_files import MaskSet, implausible, read_masks
 from lfja_mri.levels.schemes import SPINEPS_CANAL, SPINEPS_LEFT, SPINEPS_RIGHT, TABLES, LabelTable
 from lfja_mri.model import Disc, Image, LevelMap, NumberingBasis, SpineTissue, TissueLabels
 from lfja_mri.names import MaskScheme
+from lfja_mri.settings.levels import LevelsSettings
 
 
 def levels_from_masks(

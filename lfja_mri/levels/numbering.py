@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lfja_mri.config import LevelsSettings, MeasureByPart, NumberingSettings
 from lfja_mri.levels.candidates import Candidate
 from lfja_mri.levels.sequence import Chain
 from lfja_mri.levels.shape import MEASURES
@@ -23,6 +22,7 @@ from lfja_mri.model import (
     Level,
     NumberingBasis,
 )
+from lfja_mri.settings.levels import LevelsSettings, MeasureByPart, NumberingSettings
 
 LUMBAR, LUMBOSACRAL, SACRAL = range(3)
 BODY, S1, S2 = range(3)

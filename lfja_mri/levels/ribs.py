@@ -17,11 +17,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from lfja_mri.config import RibSettings
 from lfja_mri.geometry import perpendicular, sample, unit
 from lfja_mri.levels.frames import DiscFrame
 from lfja_mri.levels.numbering import Naming
 from lfja_mri.model import BoolArray, Contrast, FloatArray, Image, Level, NumberingBasis, Side
+from lfja_mri.settings.levels import RibSettings
 
 FAT_BRIGHT = (Contrast.T1, Contrast.T2, Contrast.PD, Contrast.T1_GD)
 DISAGREE = "ribs_disagree"

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from lfja_mri.config import LevelsSettings
 from lfja_mri.geometry import apply, perpendicular, unit
 from lfja_mri.levels.canal import CanalLine, canal_line
 from lfja_mri.levels.candidates import ANTERIOR_LPS, Candidate, candidates, make_candidate
@@ -24,6 +23,7 @@ from lfja_mri.levels.network import (
     read_share,
 )
 from lfja_mri.model import FloatArray
+from lfja_mri.settings.levels import LevelsSettings
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from lfja_mri.config import Settings, config_folder, parse, read_toml
+from lfja_mri.config import config_folder, parse, read_toml
+from lfja_mri.settings.section import Settings
 
 Range = tuple[float, float]
 FiveLevels = tuple[float, float, float, float, float]

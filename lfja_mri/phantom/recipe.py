@@ -11,9 +11,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from lfja_mri.config import Settings, config_folder, parse, read_toml
+from lfja_mri.config import config_folder, parse, read_toml
 from lfja_mri.errors import ConfigurationError
 from lfja_mri.phantom.numbers import FiveLevels, Range, base_numbers
+from lfja_mri.settings.section import Settings
 
 
 class Quality(StrEnum):
