@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lfja_mri.app.display import changes_table, messages, plain_table
+from lfja_mri.app.display import changes_table, ending, messages, plain_table
 from lfja_mri.app.options import (
     Config,
     Force,
@@ -168,7 +168,7 @@ def cohort(
         messages.print(f"the files lie in {out}")
     for left_out in done.left_out:
         messages.print(f"[yellow]{left_out.where} left out:[/] {left_out.reason.value} {left_out.detail}")
-    code = done.run.exit_code(strict=strict)
+    code = ending(done.run, strict=strict)
     some_lost = bool(done.left_out) and code is ExitCode.DONE
     raise typer.Exit(int(ExitCode.SOME_FAILED if some_lost else code))
 

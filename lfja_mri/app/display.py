@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
 
+from lfja_mri.errors import ExitCode
 from lfja_mri.words import counted
+
+if TYPE_CHECKING:
+    from lfja_mri.batch.run import RunReport
 
 GRADE_STYLES = {"0": "green", "1": "cyan", "2": "yellow", "3": "dark_orange", "4": "red"}
 CHANGE_STYLES = {"improved": "green", "unchanged": "default", "worsened": "red"}
@@ -36,7 +40,17 @@ def run_summary(rows: Sequence[Mapping[str, str]], finished: int, failed: int) -
     words = f"{counted(finished, 'study', 'studies')} finished, {failed} failed; "
     words += f"{len(rows) - reasons.total()} of {counted(len(rows), 'joint')} graded"
     told = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
-    return f"{words} (not graded: {told})" if told else words
+    words += f" (not graded: {told})" if told else ""
+    assumed = sum(row.get("numbering_basis") == "assumed" for row in rows)
+    return f"{words}; level names assumed for {counted(assumed, 'joint')}" if assumed else words
+
+
+def ending(run: RunReport, *, strict: bool) -> ExitCode:
+    """Return the code a run ends with, and say what a strict one refuses."""
+    code = run.exit_code(strict=strict)
+    if code is ExitCode.CHECK_NOT_MET:
+        messages.print(f"[yellow]--strict not met:[/] {run.doubts()}")
+    return code
 
 
 def changes_table(rows: Sequence[Mapping[str, str]]) -> Table:

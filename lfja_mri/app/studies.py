@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lfja_mri.app.display import grades_table, messages, run_summary
+from lfja_mri.app.display import ending, grades_table, messages, run_summary
 from lfja_mri.app.joint_words import GradeCommand, NamedJoint, named_joint
 from lfja_mri.app.options import (
     AsJson,
@@ -104,7 +104,7 @@ def grade(
     _tell(done, quiet=quiet)
     if explain:
         typer.echo("\n\n".join(done.explanation(joint.level, joint.side) for joint in explain))
-    raise typer.Exit(int(done.exit_code(strict=strict)))
+    raise typer.Exit(int(ending(done, strict=strict)))
 
 
 def _tell(done: RunReport, *, quiet: bool) -> None:

@@ -100,8 +100,14 @@ class RunReport:
         """Return the code that scripts read."""
         if self.failures:
             return ExitCode.SOME_FAILED if self.finished else ExitCode.ALL_FAILED
-        ungraded = any(row["status"] != "graded" or row["numbering_basis"] == "assumed" for row in self.rows)
-        return ExitCode.CHECK_NOT_MET if strict and ungraded else ExitCode.DONE
+        return ExitCode.CHECK_NOT_MET if strict and self.doubts() else ExitCode.DONE
+
+    def doubts(self) -> str:
+        """Say what a strict run refuses: joints without a grade, and level names that are assumed; empty where neither."""
+        bare = sum(row["status"] != "graded" for row in self.rows)
+        assumed = sum(row["numbering_basis"] == "assumed" for row in self.rows)
+        found = ((bare, "without a grade"), (assumed, "with an assumed level name"))
+        return ", ".join(f"{counted(number, 'joint')} {what}" for number, what in found if number)
 
     def explanation(self, level: Level, side: Side) -> str:
         """Return the explanation of one joint in every study, with the study's key where there are several."""
