@@ -1,0 +1,1 @@
+"""What every stage may be told: one module for each section of the files in `configs/`."""
