@@ -27,6 +27,24 @@ def work(task: str) -> str:
     return task.upper()
 
 
+def resources(_: str) -> tuple[int, str, int]:
+    """Return the process, the threads it allows its libraries, and how often the network was opened in it."""
+    # loaded here: every worker of this module reads the module, and the network's runtime is slow to load
+    from lfja_mri.levels.network import load_weights
+
+    load_weights()
+    return os.getpid(), os.environ["OMP_NUM_THREADS"], load_weights.cache_info().misses
+
+
+@pytest.mark.slow
+def test_a_worker_has_one_thread_and_opens_the_network_once():
+    found = [outcome for _, outcome in WorkerPool(resources, jobs=1).run(["a", "b", "c"])]
+    assert len(set(found)) == 1
+    process, threads, opened = found[0]
+    assert process != os.getpid()
+    assert (threads, opened) == ("1", 1)
+
+
 @pytest.mark.slow
 def test_each_bad_task_costs_itself_only():
     tasks = ["a", "die", "b", "hang", "refuse", "c", "bug", "d", "swell", "e"]
