@@ -13,7 +13,7 @@ START, END = "<!-- figures: written by make evaluate -->", "<!-- end of figures 
 SHOWN = (
     "volumes with every visible lumbar disc named right and within 6 mm",
     "phantoms of normal count: every lumbar disc named right and within 6 mm",
-    "phantoms of variant count: right or flagged",
+    "phantoms of variant count or junction: right or flagged",
     "joint centre error, median / worst",
     "joint line to read line in plane, median",
     "silently wrong geometries",

@@ -13,6 +13,7 @@ import fake_results as fake
 import pytest
 from conftest import ROOT
 
+from benchmarks.readme_table import END, SHOWN, START
 from lfja_mri.errors import Reason
 from lfja_mri.grading import explanation_facts, judge, load_rules, rules_in_words
 from lfja_mri.report import glossary
@@ -123,6 +124,18 @@ def test_snippets_run_on_real_tables(tables, page, language, code):
 
 def test_there_are_snippets_for_both_languages():
     assert {language for _, language, _ in SNIPPETS} == {"python", "r"}
+
+
+def test_the_readme_shows_the_figures_of_the_validation_page():
+    """A figure that is renamed in the evaluation alone would leave the README's old table standing."""
+    validation = (DOCS / "validation.md").read_text(encoding="utf-8")
+    told = {tuple(line.split(" | ")[:2]) for line in validation.splitlines()}
+    shown = (
+        (ROOT / "README.md").read_text(encoding="utf-8").split(START)[1].split(END)[0].strip().splitlines()
+    )
+    rows = [tuple(line.split(" | ")[:2]) for line in shown[2:]]
+    assert [name.removeprefix("| ") for name, _ in rows] == list(SHOWN)
+    assert set(rows) <= told
 
 
 def test_the_gallery_shows_four_failures_and_each_picture_has_words():
