@@ -29,7 +29,7 @@ def named(field: Segmentation) -> tuple[Chain, Naming]:
     return chain, name_discs(chain, SETTINGS)
 
 
-def all_right(field: Segmentation, centres: np.ndarray) -> tuple[Chain, Naming]:
+def assert_all_right(field: Segmentation, centres: np.ndarray) -> tuple[Chain, Naming]:
     """Every lumbar disc under its name and near its place."""
     chain, naming = named(field)
     frames = dict(zip(naming.levels, course_of(chain, SETTINGS).frames, strict=True))
@@ -49,7 +49,7 @@ def test_scoliosis(planes: int) -> None:
         field.shares[:, :, row] = np.roll(field.shares[:, :, row], shift, axis=1)
     moved = centres.copy()
     moved[:, 0] += [fake_spine.PITCH_MM * bow[row_of(field, z)] for z in centres[:, 2]]
-    all_right(field, moved)
+    assert_all_right(field, moved)
 
 
 @pytest.mark.parametrize(("level", "slip_mm"), [(2, -6.0), (4, 9.0), (5, 9.0)])
@@ -62,7 +62,7 @@ def test_slip(level: int, slip_mm: float) -> None:
     moved = centres.copy()
     moved[:level, 1] -= slip_mm
     moved[level, 1] -= slip_mm / 2
-    all_right(field, moved)
+    assert_all_right(field, moved)
 
 
 @pytest.mark.parametrize("level", LUMBAR)
@@ -76,14 +76,14 @@ def test_fracture(level: int) -> None:
     moved = centres.copy()
     moved[level:, 2] += lost * fake_spine.GRID_MM
     shorter = Segmentation(np.concatenate([shares, filling], axis=2), field.voxel_to_lps, field.classes)
-    all_right(shorter, moved)
+    assert_all_right(shorter, moved)
 
 
 @pytest.mark.parametrize("level", LUMBAR)
 def test_fusion(level: int) -> None:
     """A disc has given way to bone: the names stay, and the disc that was laid in between says so."""
     field, centres = fake_spine.spine(discs=DISCS, missing=(level,))
-    chain, naming = all_right(field, centres)
+    chain, naming = assert_all_right(field, centres)
     assert [disc.interpolated for disc in chain.discs].index(True) == level or naming.flags
 
 
@@ -100,7 +100,7 @@ def test_hardware_void(level: int, planes: slice) -> None:
     void = field.shares[:, planes, row - reach : row + reach]
     void[:] = 0.01
     void[fake_spine.CLASSES.index("background")] = 0.94
-    _, naming = all_right(field, centres)
+    _, naming = assert_all_right(field, centres)
     lumbosacral = level == DISCS - 1 and planes == slice(3, 12)
     assert bool(naming.flags) == lumbosacral
     assert (naming.certainty < 0.9) == lumbosacral
