@@ -116,7 +116,9 @@ def level_map(
         if level is not None
     )
     line = np.round(chain.canal.points_lps_mm, PLACE_DECIMALS)
-    return LevelMap(discs, line, naming.basis, naming.flags, tissues)
+    # people move between series: whoever reads the discs' places must know which image they are places of
+    own_first = sorted(tissues, key=lambda labels: labels.image_key != decision.lead.image.key)
+    return LevelMap(discs, line, naming.basis, naming.flags, tuple(own_first))
 
 
 def make_disc(candidate: Candidate, frame: DiscFrame, level: Level, certainty: float) -> Disc:

@@ -86,7 +86,8 @@ class LevelMap:
     """Every lumbar disc that was found, cranial first, and the canal's centre line.
 
     `canal_line_lps_mm` has shape (N, 3), cranial first. `flags` speak of the whole spine (transitional anatomy,
-    series that disagree).
+    series that disagree). `tissues` begins with the image that the discs and the canal are places of: in another
+    series of the study the patient may lie elsewhere.
     """
 
     discs: tuple[Disc, ...]
