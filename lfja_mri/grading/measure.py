@@ -6,10 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lfja_mri.errors import Reason
-from lfja_mri.grading import oedema
+from lfja_mri.grading.bright import BrightTissue, find_bright_tissue
 from lfja_mri.grading.effusion import effusion_volume_mm3, effusion_width_mm, joint_signal_ratio
 from lfja_mri.grading.facts import EXTENSION_PREFIX, FURTHER_MEASURES, MEASURES
 from lfja_mri.grading.fat_suppression import FatSuppression, fat_suppression_at
+from lfja_mri.grading.oedema import (
+    bone_mask,
+    bright_share,
+    extension_volumes_mm3,
+    extent_mm,
+    farthest_extension_mm3,
+    find_oedema,
+    signal_ratio,
+    soft_tissue_mask,
+    volume_mm3,
+)
 from lfja_mri.grading.perimeter import perimeter_fraction
 from lfja_mri.grading.places import TissuePlaces, tissue_places
 from lfja_mri.grading.reference import Reference, reference_of
@@ -200,7 +211,7 @@ def _signal_numbers(source: Source, scene: Scene) -> Numbers:
     ]
     low = {name: min(middle[name], *(other[name] for other in others)) for name in middle}
     high = {name: max(middle[name], *(other[name] for other in others)) for name in middle}
-    farthest = oedema.farthest_extension_mm3(tissue, scene)
+    farthest = farthest_extension_mm3(find_oedema(tissue, scene), scene)
     return Numbers(middle, *_with_own_error(low, high, farthest, scene.settings))
 
 
@@ -230,34 +241,31 @@ def _moved_ratios(source: Source, scene: Scene) -> list[ZoneSignal]:
     ]
 
 
-def _bright_tissue(source: Source, ratio: ZoneSignal, scene: Scene, factor: float) -> oedema.BrightTissue:
-    return oedema.find_bright_tissue(ratio, _threshold(source, scene.settings) * factor, scene)
+def _bright_tissue(source: Source, ratio: ZoneSignal, scene: Scene, factor: float) -> BrightTissue:
+    return find_bright_tissue(ratio, _threshold(source, scene.settings) * factor, scene)
 
 
-def _oedema_values(tissue: oedema.BrightTissue, scene: Scene, factor: float) -> dict[str, float]:
+def _oedema_values(tissue: BrightTissue, scene: Scene, factor: float) -> dict[str, float]:
     """Measure everything that rests on one threshold, moved by a factor."""
-    ratio = tissue.ratio
+    ratio, oedema = tissue.ratio, find_oedema(tissue, scene)
     perimeter = perimeter_fraction(tissue, scene.shell, scene.settings.sector_bright_share)
-    bone, soft = oedema.bone_mask(ratio), oedema.soft_tissue_mask(ratio)
+    bone, soft = bone_mask(ratio), soft_tissue_mask(ratio)
     processes = ratio.of(Zone.SUPERIOR_PROCESS, Zone.INFERIOR_PROCESS)
     return {
         "joint_signal_ratio": joint_signal_ratio(ratio) / factor,
         "perimeter_fraction": perimeter.weighted,
         "perimeter_fraction_max_slice": perimeter.max_slice,
-        "soft_tissue_oedema_volume_mm3": oedema.volume_mm3(tissue, soft),
-        "bone_oedema_volume_mm3": oedema.volume_mm3(tissue, bone),
-        "oedema_extent_mm": oedema.extent_mm(tissue, scene.from_capsule_mm),
-        "oedema_signal_ratio": oedema.signal_ratio(tissue),
+        "soft_tissue_oedema_volume_mm3": volume_mm3(oedema, soft),
+        "bone_oedema_volume_mm3": volume_mm3(oedema, bone),
+        "oedema_extent_mm": extent_mm(oedema, scene.from_capsule_mm),
+        "oedema_signal_ratio": signal_ratio(oedema),
         "cyst_volume_mm3": tissue.cyst_volume_mm3,
-        "bone_oedema_signal_ratio": oedema.signal_ratio(tissue, bone),
-        "bone_oedema_fraction": oedema.bright_share(tissue, processes),
-        "soft_tissue_oedema_signal_ratio": oedema.signal_ratio(tissue, soft),
+        "bone_oedema_signal_ratio": signal_ratio(oedema, bone),
+        "bone_oedema_fraction": bright_share(oedema, processes),
+        "soft_tissue_oedema_signal_ratio": signal_ratio(oedema, soft),
         "worst_slice_above_mm": perimeter.max_slice_z_mm - float(scene.joint.frame.centre_lps_mm[2]),
-        "soft_tissue_oedema_fraction": oedema.bright_share(tissue, ratio.perimeter & soft),
-        **{
-            EXTENSION_PREFIX + name: volume
-            for name, volume in oedema.extension_volumes_mm3(tissue, scene).items()
-        },
+        "soft_tissue_oedema_fraction": bright_share(oedema, ratio.perimeter & soft),
+        **{EXTENSION_PREFIX + name: volume for name, volume in extension_volumes_mm3(oedema, scene).items()},
     }
 
 

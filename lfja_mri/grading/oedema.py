@@ -1,7 +1,7 @@
-"""Abnormally bright tissue around the joint: where it is, how far it reaches, and what is a cyst.
+"""Oedema of a joint: the bright tissue that belongs to it, how much there is, how far it reaches and into what.
 
-Vocabulary: *bright* is above the oedema threshold, outside everything that is excluded by name (canal, disc, vessels,
-unsuppressed fat) and outside cysts. *Connected* bright tissue touches the perimeter.
+Vocabulary: oedema is the bright rim of abnormal sectors at the joint's middle, and what runs on from it without a
+narrow neck. Bright tissue that merely touches the perimeter - veins, nerve roots, fat that stayed bright - is not.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from lfja_mri.grading.bright import EXCLUDED, INSIDE_CAPSULE, BrightTissue
+from lfja_mri.grading.perimeter import abnormal_shell
 from lfja_mri.grading.sampling import Scene, ZoneSignal
 from lfja_mri.model import EXTENSION_TARGETS, BoolArray, FloatArray, Zone
 from lfja_mri.settings.grading import MeasureSettings
@@ -22,48 +24,48 @@ BONE = (
     Zone.TRANSVERSE_PROCESS,
     Zone.VERTEBRAL_BODY,
 )
-EXCLUDED = (Zone.EXCLUDED_CANAL, Zone.EXCLUDED_DISC, Zone.EXCLUDED_VESSEL, Zone.EXCLUDED_FAT)
-INSIDE_CAPSULE = (Zone.JOINT_SPACE, Zone.CAPSULE)
 IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
 
 
 @dataclass(frozen=True, eq=False)
-class BrightTissue:
-    """Masks of bright tissue on the zone grid of one joint.
+class Oedema:
+    """Masks on the zone grid of one joint.
 
-    `connected` touches the perimeter; `spreading` is joined with the shell by more than a narrow neck, so that a vein or
-    a nerve root that merely touches the joint's oedema is not taken for its spread. `cyst` includes a rim.
+    `mask` is its oedema; `tongues` adds what runs on through thinner necks, which tells how far it extends; `touching` is all
+    bright tissue that touches its perimeter, which tells how far it could.
     """
 
     ratio: ZoneSignal
-    bright: BoolArray
-    connected: BoolArray
-    spreading: BoolArray
-    cyst: BoolArray
-    cyst_volume_mm3: float
+    mask: BoolArray
+    tongues: BoolArray
+    touching: BoolArray
 
 
-def find_bright_tissue(ratio: ZoneSignal, threshold: float, scene: Scene) -> BrightTissue:
-    """Find bright tissue outside the capsule in an image given as a ratio to CSF.
-
-    Parameters
-    ----------
-    threshold
-        Signal ratio from which tissue is bright.
-    """
-    settings = scene.settings
-    outside = ratio.imaged & ~ratio.of(*INSIDE_CAPSULE, *EXCLUDED)
-    cyst, cyst_mm3 = _cysts(ratio, outside, settings)
-    bright = outside & ~cyst & (np.nan_to_num(ratio.signal_zyx) >= threshold)
-    seeds = scene.shell & (scene.height_share <= settings.spread_from_height_share)
-    return BrightTissue(
-        ratio=ratio,
-        bright=bright,
-        connected=_touching(bright, ratio.perimeter),
-        spreading=_joined(bright, seeds, settings.spread_least_width_mm, ratio),
-        cyst=cyst,
-        cyst_volume_mm3=cyst_mm3,
+def find_oedema(tissue: BrightTissue, scene: Scene) -> Oedema:
+    """Find the bright tissue that belongs to a joint."""
+    settings, ratio = scene.settings, tissue.ratio
+    middle = scene.height_share <= settings.spread_from_height_share
+    rim = abnormal_shell(tissue, scene.shell, settings.sector_bright_share) & middle
+    may_spread = tissue.bright & ~seen_sac(ratio, settings)
+    spread, tongues = (
+        _joined(may_spread, rim, width_mm, ratio)
+        for width_mm in (settings.spread_least_width_mm, settings.tongue_least_width_mm)
     )
+    touching = _touching(tissue.bright, ratio.perimeter)
+    return Oedema(ratio, np.asarray(rim | spread), np.asarray(rim | tongues), touching)
+
+
+def seen_sac(ratio: ZoneSignal, settings: MeasureSettings) -> BoolArray:
+    """Return the sac as the image shows it: fluid that runs on from the zone of the canal.
+
+    The zone is a smooth tube; a real sac is wider in places, and a thick slice draws it wider still. The rim of a joint is
+    not asked: there, near the coil, oedema can be as bright as this.
+    """
+    canal = ratio.of(Zone.EXCLUDED_CANAL)
+    fluid = np.nan_to_num(ratio.signal_zyx) >= settings.sac_csf_ratio
+    from_canal_mm = ndimage.distance_transform_edt(~canal, sampling=ratio.spacing_zyx_mm)
+    near = fluid & (from_canal_mm <= settings.sac_reach_mm) & ~ratio.of(*INSIDE_CAPSULE)
+    return np.asarray(ndimage.binary_propagation(canal & fluid, mask=near))
 
 
 def _touching(mask: BoolArray, seeds: BoolArray) -> BoolArray:
@@ -82,71 +84,63 @@ def _joined(mask: BoolArray, seeds: BoolArray, width_mm: float, ratio: ZoneSigna
     return np.asarray(ndimage.binary_dilation(core, IN_PLANE, iterations=steps, mask=mask))
 
 
-def _cysts(ratio: ZoneSignal, outside: BoolArray, settings: MeasureSettings) -> tuple[BoolArray, float]:
-    fluid = outside & (np.nan_to_num(ratio.signal_zyx) >= settings.cyst_csf_ratio)
-    labels, count = ndimage.label(fluid)
-    volumes = ndimage.sum_labels(fluid, labels, np.arange(1, count + 1)) * ratio.voxel_mm3
-    large = np.flatnonzero(volumes >= settings.cyst_least_volume_mm3) + 1
-    if not len(large):
-        return np.zeros(labels.shape, dtype=np.bool_), 0.0
-    cyst = np.isin(labels, large)
-    rim = ndimage.distance_transform_edt(~cyst, sampling=ratio.spacing_zyx_mm) <= settings.cyst_rim_mm
-    return np.asarray(rim), float(volumes[large - 1].sum())
+def extent_mm(oedema: Oedema, from_capsule_mm: FloatArray) -> float:
+    """Return how far oedema reaches from the capsule, in mm; 0 where there is none; higher is worse."""
+    return float(from_capsule_mm[oedema.mask].max()) if oedema.mask.any() else 0.0
 
 
-def extent_mm(tissue: BrightTissue, from_capsule_mm: FloatArray) -> float:
-    """Return how far connected bright tissue reaches from the capsule, in mm; 0 where there is none; higher is worse."""
-    return float(from_capsule_mm[tissue.connected].max()) if tissue.connected.any() else 0.0
-
-
-def extension_volumes_mm3(tissue: BrightTissue, scene: Scene) -> dict[str, float]:
-    """Return the volume of spreading bright tissue in each extension target beyond the shell, in mm3; higher is worse.
+def extension_volumes_mm3(oedema: Oedema, scene: Scene) -> dict[str, float]:
+    """Return the volume of oedema, thin tongues too, in each extension target beyond the shell, in mm3; higher is worse.
 
     In the foramen only what lies beside the joint counts, further up are the nerve root and its veins; there, tissue that
     no zone names belongs to it too. In the body only what lies beside the sac counts: a joint's oedema gets there through
     the pedicle, while the veins behind the middle of the body join with the sac.
     """
-    beyond = tissue.spreading & (scene.from_space_mm > scene.settings.extension_from_mm)
+    ratio = oedema.ratio
+    beyond = oedema.tongues & (scene.from_space_mm > scene.settings.extension_from_mm)
 
     def place(target: Zone) -> BoolArray:
         if target is Zone.VERTEBRAL_BODY:
-            return np.asarray(tissue.ratio.of(target) & ~scene.in_front_of_sac)
+            return np.asarray(ratio.of(target) & ~scene.in_front_of_sac)
         if target is Zone.FORAMEN:
             level = scene.height_share <= scene.settings.foramen_height_share
-            unnamed = tissue.ratio.of(Zone.OUTSIDE) & scene.beside_in_front
-            return np.asarray((tissue.ratio.of(target) & level) | unnamed)
-        return tissue.ratio.of(target)
+            unnamed = ratio.of(Zone.OUTSIDE) & scene.beside_in_front
+            return np.asarray((ratio.of(target) & level) | unnamed)
+        return ratio.of(target)
 
-    return {target.value: volume_mm3(tissue, beyond & place(target)) for target in EXTENSION_TARGETS}
+    return {
+        target.value: float((beyond & place(target)).sum() * ratio.voxel_mm3) for target in EXTENSION_TARGETS
+    }
 
 
-def farthest_extension_mm3(tissue: BrightTissue, scene: Scene) -> dict[str, float]:
-    """Return the volume of every connected bright voxel of each target outside the shell, in mm3: what it could be at most.
+def farthest_extension_mm3(oedema: Oedema, scene: Scene) -> dict[str, float]:
+    """Return the volume of every bright voxel of each target outside the shell, in mm3: what it could be at most.
 
     Veins and roots that touch the joint's oedema count here, and spread through a neck counts too.
     """
-    outside = scene.from_space_mm > scene.settings.shell_outer_mm
-    behind_body = tissue.ratio.of(Zone.VERTEBRAL_BODY) & scene.in_front_of_sac
+    ratio = oedema.ratio
+    behind_body = ratio.of(Zone.VERTEBRAL_BODY) & scene.in_front_of_sac
+    could = oedema.touching & (scene.from_space_mm > scene.settings.shell_outer_mm) & ~behind_body
     return {
-        target.value: volume_mm3(tissue, np.asarray(outside & tissue.ratio.of(target) & ~behind_body))
+        target.value: float((could & ratio.of(target)).sum() * ratio.voxel_mm3)
         for target in EXTENSION_TARGETS
     }
 
 
-def volume_mm3(tissue: BrightTissue, mask: BoolArray) -> float:
-    """Return the volume of connected bright tissue in a mask, in mm3; higher is worse."""
-    return float((tissue.connected & mask).sum() * tissue.ratio.voxel_mm3)
+def volume_mm3(oedema: Oedema, mask: BoolArray) -> float:
+    """Return the volume of oedema in a mask, in mm3; higher is worse."""
+    return float((oedema.mask & mask).sum() * oedema.ratio.voxel_mm3)
 
 
-def signal_ratio(tissue: BrightTissue, mask: BoolArray | None = None) -> float:
-    """Return the mean ratio to CSF of connected bright tissue, in a mask if given; 0 where there is none."""
-    chosen = tissue.connected if mask is None else tissue.connected & mask
-    return float(tissue.ratio.signal_zyx[chosen].mean()) if chosen.any() else 0.0
+def signal_ratio(oedema: Oedema, mask: BoolArray | None = None) -> float:
+    """Return the mean ratio to CSF of oedema, in a mask if given; 0 where there is none."""
+    chosen = oedema.mask if mask is None else oedema.mask & mask
+    return float(oedema.ratio.signal_zyx[chosen].mean()) if chosen.any() else 0.0
 
 
-def bright_share(tissue: BrightTissue, mask: BoolArray) -> float:
-    """Return the share of a mask that is connected bright tissue, 0 to 1."""
-    return float(tissue.connected[mask].mean()) if mask.any() else 0.0
+def bright_share(oedema: Oedema, mask: BoolArray) -> float:
+    """Return the share of a mask that is oedema, 0 to 1."""
+    return float(oedema.mask[mask].mean()) if mask.any() else 0.0
 
 
 def bone_mask(ratio: ZoneSignal) -> BoolArray:

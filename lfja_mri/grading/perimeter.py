@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lfja_mri.grading.oedema import BrightTissue
+from lfja_mri.grading.bright import BrightTissue
 from lfja_mri.model import BoolArray, FloatArray, Zone
 
 
@@ -67,6 +67,15 @@ def sector_shares(tissue: BrightTissue, shell: BoolArray) -> FloatArray:
 
     total, bright = counted(mask), counted(mask & tissue.bright)
     return np.divide(bright, total, out=np.full_like(total, np.nan), where=total > 0)
+
+
+def abnormal_shell(tissue: BrightTissue, shell: BoolArray, bright_share: float) -> BoolArray:
+    """Return the bright voxels of the shell in those sectors of those planes that count as abnormal."""
+    sectors = tissue.ratio.zones.sectors_zyx
+    abnormal = np.zeros((len(sectors), tissue.ratio.zones.sector_count + 1), dtype=np.bool_)
+    abnormal[:, 1:] = np.nan_to_num(sector_shares(tissue, shell)) >= bright_share
+    planes = np.arange(len(sectors))[:, None, None]
+    return np.asarray(abnormal[planes, sectors] & shell & tissue.bright)
 
 
 def _joint_length(tissue: BrightTissue) -> FloatArray:

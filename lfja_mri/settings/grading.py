@@ -38,6 +38,7 @@ class MeasureSettings(Settings):
     sector_bright_share: float
     perimeter_uncertainty: float
     spread_least_width_mm: float
+    tongue_least_width_mm: float
     spread_from_height_share: float
     extension_from_mm: float
     foramen_height_share: float
@@ -47,6 +48,8 @@ class MeasureSettings(Settings):
     effusion_percentile: float
     effusion_width_uncertainty_mm: float
     fluid_confirmed_share: float
+    sac_csf_ratio: float
+    sac_reach_mm: float
     cyst_csf_ratio: float
     cyst_least_volume_mm3: float
     cyst_rim_mm: float
