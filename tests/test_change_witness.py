@@ -66,10 +66,10 @@ def visit(grade, measures, interval=None):
     )
 
 
-def asked(first, second, readings=((), ())):
+def asked(first, second, readings=((), ()), extension=0):
     """A good registration with a witness that saw these measures, and judged them so."""
     seen = (Seen(values, (STIR,), grades) for values, grades in zip((first, second), readings, strict=True))
-    return Registration(0.2, witness=Witness(*seen))
+    return Registration(0.2, witness=Witness(*seen, extension))
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,41 @@ def test_a_witness_is_heard_for_another_reading_too():
     assert (silent.change, silent.grade_change) == (Direction.UNCHANGED, 0)
 
 
+WET = QUIET | {"effusion_width_mm": 3.0, "joint_signal_ratio": 0.9, "perimeter_fraction": 0.8}
+DRIER = WET | {"effusion_width_mm": 1.5, "joint_signal_ratio": 0.5}
+ONE_DRIER = WET | {"effusion_width_mm": 1.5}
+OPEN = (3, 4)
+
+
+@pytest.mark.parametrize("grade", [3, 4])
+def test_less_extension_and_less_fluid_on_both_series_is_a_step_down_where_the_interval_leaves_it_open(grade):
+    first, second = visit(grade, WET, OPEN), visit(grade, DRIER, OPEN)
+    found = compare_joint(first, second, SETTINGS, asked(WET, DRIER, extension=-1))
+    assert (found.change, found.baseline.grade, found.follow_up.grade) == (Direction.IMPROVED, 4, 3)
+    assert "grades_of_shared_reading" in found.flags
+    back = compare_joint(second, first, SETTINGS, asked(WET, DRIER, extension=-1).swapped)
+    assert (back.change, back.baseline.grade, back.follow_up.grade) == (Direction.WORSENED, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("intervals", "there", "extension", "flags"),
+    [
+        ((OPEN, OPEN), (WET, DRIER), 0, ()),
+        ((OPEN, OPEN), (WET, DRIER), 1, ()),
+        ((OPEN, OPEN), (WET, ONE_DRIER), -1, ()),
+        ((OPEN, OPEN), (WET, WET), -1, ()),
+        ((OPEN, (3, 3)), (WET, WET), -1, ()),
+        (((2, 3), (2, 3)), (WET, DRIER), -1, ()),
+        ((OPEN, OPEN), (WET, DRIER), -1, ("reference_drift",)),
+    ],
+    ids=["as much", "more", "signal unlike", "fluid unlike", "not open", "other grades", "reference drifted"],
+)
+def test_fluid_alone_is_no_step_between_the_grades_of_extension(intervals, there, extension, flags):
+    first, second = (visit(3, seen, span) for seen, span in zip((WET, DRIER), intervals, strict=True))
+    found = compare_joint(first, second, SETTINGS, replace(asked(*there, extension=extension), flags=flags))
+    assert (found.change, found.grade_change) == (Direction.UNCHANGED, 0)
+
+
 @pytest.mark.parametrize(("same_times", "change"), [(True, "improved"), (False, "unchanged")])
 def test_other_times_share_no_threshold(same_times, change):
     """Where the echo time differs, a limit means something else: a grade has to leave its interval."""
@@ -140,14 +175,15 @@ intervals = st.lists(st.integers(0, 4), min_size=3, max_size=3).map(sorted)
     st.tuples(intervals, intervals),
     st.tuples(measures, measures),
     st.tuples(measures, measures),
+    st.integers(-1, 1),
     st.booleans(),
 )
 @effort(max_examples=200, deadline=None)
-def test_the_other_order_tells_the_mirror_image(readings, judged, values, seen, same_times):
+def test_the_other_order_tells_the_mirror_image(readings, judged, values, seen, extension, same_times):
     first, second = (
         visit(middle, found, (low, high)) for (low, middle, high), found in zip(readings, values, strict=True)
     )
-    registration = asked(*seen, judged)
+    registration = asked(*seen, judged, extension)
     ahead = compare_joint(first, second, SETTINGS, registration, same_times=same_times)
     back = compare_joint(second, first, SETTINGS, registration.swapped, same_times=same_times)
     assert back.change is MIRROR[ahead.change]
@@ -167,13 +203,16 @@ def grader_of(grades):
         if found is None:
             return JointResult(Level.L4_L5, Side.LEFT, NotGraded(Reason.NO_FAT_SUPPRESSED_SERIES))
         return JointResult(
-            Level.L4_L5, Side.LEFT, Graded(*found, "r", "because"), measured(roles[0], found[0])
+            Level.L4_L5,
+            Side.LEFT,
+            Graded(*found[:3], "r", "because"),
+            measured(roles[0], found[0], *found[3:]),
         )
 
     return grade
 
 
-def measured(role, grade):
+def measured(role, grade, *extension_mm3):
     gone = Missing(Reason.MEASURE_MISSING)
     return Measurements(
         level=Level.L4_L5,
@@ -182,7 +221,7 @@ def measured(role, grade):
         perimeter_fraction=grade / 4,
         perimeter_fraction_max_slice=gone,
         cyst_volume_mm3=gone,
-        extension_mm3={},
+        extension_mm3=dict(zip(("foramen", "pedicle"), extension_mm3, strict=False)),
         coverage_fraction=1.0,
         fat_suppression="good",
         sources=(role,),
@@ -211,7 +250,7 @@ MOVED = {
 def heard(grades, roles=(AXIAL_ROLE, STIR_ROLE)):
     both, grade = visits_of(roles), grader_of(grades)
     results = tuple(one.graded(grade) for one in both)
-    return witness_of(both, results, grade, SETTINGS.witness.roles)
+    return witness_of(both, results, grade, SETTINGS.witness.roles, SETTINGS.extension.grades)
 
 
 def test_the_second_series_is_measured_at_both_visits():
@@ -223,12 +262,37 @@ def test_the_second_series_is_measured_at_both_visits():
     assert found.swapped.swapped == found
 
 
+MORE, LESS = (3, 3, 4, 70.0, 0.0), (3, 3, 4, 0.0, 9.0)
+UNKNOWN = (3, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("axial", "stir", "direction"),
+    [
+        ((MORE, LESS), (MORE, LESS), -1),
+        ((LESS, MORE), (LESS, MORE), 1),
+        ((MORE, LESS), (LESS, MORE), 0),
+        ((MORE, MORE), (MORE, LESS), 0),
+        ((MORE, LESS), (MORE, UNKNOWN), 0),
+    ],
+    ids=["less", "more", "they disagree", "as much on one", "not measured on one"],
+)
+def test_both_series_are_asked_whether_more_spreads_where_the_interval_leaves_it_open(axial, stir, direction):
+    grades = {("a", FAT_SATURATED): axial[0], ("b", FAT_SATURATED): axial[1]}
+    grades |= {("a", STIR): stir[0], ("b", STIR): stir[1]}
+    assert heard(grades).extension_direction == direction
+    assert heard(grades).swapped.extension_direction == -direction
+
+
 @pytest.mark.parametrize(
     ("grades", "roles"),
     [
         (MOVED, (AXIAL_ROLE,)),
         (MOVED, (STIR_ROLE,)),
-        (MOVED | {("b", FAT_SATURATED): (3, 2, 4)}, (AXIAL_ROLE, STIR_ROLE)),
+        (
+            MOVED | dict.fromkeys([("a", FAT_SATURATED), ("b", FAT_SATURATED)], (2, 1, 2)),
+            (AXIAL_ROLE, STIR_ROLE),
+        ),
         (MOVED | {("b", STIR): None}, (AXIAL_ROLE, STIR_ROLE)),
         (MOVED | {("b", FAT_SATURATED): None}, (AXIAL_ROLE, STIR_ROLE)),
     ],
@@ -240,7 +304,7 @@ def test_where_nobody_can_be_asked_there_is_no_witness(grades, roles):
 
 def test_a_witness_is_kept_with_its_pair(tmp_path):
     key = ("s", Level.L4_L5, Side.LEFT)
-    registration = replace(asked(BRIGHT, QUIET, ((2, 3, 4), (1, 1, 1))), flags=("reference_drift",))
+    registration = replace(asked(BRIGHT, QUIET, ((2, 3, 4), (1, 1, 1)), -1), flags=("reference_drift",))
     facts = {"s": {STIR: RoleProtocol(echo_time_ms=60.0)}}
     pair = PairedRows([], [], Evidence(facts, facts, {key: registration}))
     write_pair(tmp_path / "pair", pair, "wanted")

@@ -77,7 +77,7 @@ def _evidence(told: Mapping[str, Any], subject: str) -> Evidence:
 def _witness(told: Mapping[str, Any] | None) -> Witness | None:
     if told is None:
         return None
-    return Witness(*(_seen(told[visit]) for visit in ("baseline", "follow_up")))
+    return Witness(_seen(told["baseline"]), _seen(told["follow_up"]), told["extension_direction"])
 
 
 def _seen(told: Mapping[str, Any]) -> Seen:

@@ -121,7 +121,7 @@ def _wanted(first: Task, later: Task, settings: ChangeSettings) -> str:
         {
             "visits": [wanted_of(first), wanted_of(later)],
             "registration": digest(settings.registration),
-            "witness": settings.witness.roles,
+            "witness": [settings.witness.roles, settings.extension.grades],
         }
     )
 

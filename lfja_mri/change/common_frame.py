@@ -7,7 +7,7 @@ image is resampled alone, and the measuring function does not learn which visit 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +19,7 @@ from lfja_mri.change.matching import numbering_slips
 from lfja_mri.change.protocol import protocol_of
 from lfja_mri.change.registration import LevelMotion, register_level
 from lfja_mri.change.same_series import GradeJoint, JointAtVisit, graded_on_same_series, witness_of
-from lfja_mri.change.types import Registration
+from lfja_mri.change.types import REFERENCE_DRIFT, Registration
 from lfja_mri.errors import Reason
 from lfja_mri.model import (
     Graded,
@@ -155,7 +155,7 @@ def _measured(first: _Visit, second: _Visit, grade: GradeJoint, asked: ChangeSet
             one, other, left_out = graded_on_same_series(*visits, grade)
             graded[key] = results = (one, other)
             doubts = _doubts(results, key, first, second, settings, fewer=left_out is not None)
-            witness = None if left_out else witness_of(visits, results, grade, asked.witness.roles)
+            witness = None if left_out else witness_of(visits, results, grade, *_whom_to_ask(asked))
             registration = replace(registration, flags=(*registration.flags, *doubts), witness=witness)
         registrations[key] = registration
     return CommonFrame(
@@ -163,6 +163,10 @@ def _measured(first: _Visit, second: _Visit, grade: GradeJoint, asked: ChangeSet
         _with_joints(second.result, {key: pair[1] for key, pair in graded.items()}),
         registrations,
     )
+
+
+def _whom_to_ask(settings: ChangeSettings) -> tuple[Sequence[str], Sequence[int]]:
+    return settings.witness.roles, settings.extension.grades
 
 
 def _laid(first: _Visit, second: _Visit, key: JointKey, motion: LevelMotion | None) -> CommonJoint | None:
@@ -237,7 +241,7 @@ def _doubts(
     checks = (
         (regraded, "grade_differs_from_single_visit"),
         (fewer, "measured_on_shared_series"),
-        (_drifted(*results, settings.reference_drift), "reference_drift"),
+        (_drifted(*results, settings.reference_drift), REFERENCE_DRIFT),
     )
     return tuple(name for applies, name in checks if applies)
 

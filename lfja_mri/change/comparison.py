@@ -119,7 +119,9 @@ def compare_joint(
     reading = shared_reading(baseline, follow_up, moves, settings) if alike else None
     baseline, follow_up = reading or (baseline, follow_up)
     flags += (SHARED_READING,) if reading else ()
-    direction, doubts = direction_of(baseline, follow_up, moves, settings, alike=alike)
+    direction, doubts = direction_of(
+        baseline, follow_up, moves, settings, alike=alike, read=reading is not None
+    )
     return Change(
         baseline.subject,
         *visits,

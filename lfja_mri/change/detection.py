@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from lfja_mri.change.noise import noise_scale
 from lfja_mri.change.types import (
     MEASURES,
+    REFERENCE_DRIFT,
     Direction,
     MeasureChange,
     Registration,
@@ -34,11 +35,14 @@ class Moves:
         Of a second series, by name; empty where none was asked or its repeats tell no SDC.
     witness_directions
         The ways in which the grade moved by any reading of the witness.
+    extension
+        The way in which the tissue that spreads from the joint grew or shrank on both series; 0 where they tell none.
     """
 
     measures: tuple[MeasureChange, ...]
     witness: Mapping[str, MeasureChange] = field(default_factory=dict)
     witness_directions: frozenset[int] = frozenset()
+    extension: int = 0
 
     def confirm(self, first: int, second: int, settings: ChangeSettings, *, within_interval: bool) -> bool:
         """Return whether enough of the measures that decide moved as the grade did, from `first` to `second`.
@@ -49,13 +53,27 @@ class Moves:
         direction = _sign(second - first)
         if direction == 0 or (self.witness and direction not in self.witness_directions):
             return False
-        inside = settings.witness.factor_within_interval if self.witness else settings.factor_within_interval
-        times = inside if within_interval else 1.0
-        moved = {one.name for one in self.measures if one.detected_beyond(times) == direction}
-        moved = {name for name in moved if self._is_witnessed(name, direction, settings)}
+        moved = self._moved(direction, settings, within_interval=within_interval)
         steps = set(range(min(first, second) + 1, max(first, second) + 1))
         speaking = (group for group in settings.deciding if not group.steps or steps & set(group.steps))
         return any(len(moved & set(group.measures)) >= group.at_least for group in speaking)
+
+    def confirm_extension(self, settings: ChangeSettings) -> bool:
+        """Return whether both series say that less, or more, spreads from the joint, and all measures asked for moved so, too.
+
+        Each by more than its SDC, and on the witness by the stated share of its own, as a move within the interval asks for.
+        """
+        if not self.witness or self.extension == 0:
+            return False
+        moved = self._moved(self.extension, settings, within_interval=True)
+        return moved.issuperset(settings.extension.measures)
+
+    def _moved(self, direction: int, settings: ChangeSettings, *, within_interval: bool) -> set[str]:
+        """Return the measures that moved so by more than chance allows, and on the witness, too."""
+        inside = settings.witness.factor_within_interval if self.witness else settings.factor_within_interval
+        times = inside if within_interval else 1.0
+        moved = {one.name for one in self.measures if one.detected_beyond(times) == direction}
+        return {name for name in moved if self._is_witnessed(name, direction, settings)}
 
     def _is_witnessed(self, name: str, direction: int, settings: ChangeSettings) -> bool:
         if not self.witness:
@@ -75,12 +93,16 @@ def moves_between(
             measure_change(name, first, second, settings, registered=registered) for name in MEASURES
         )
 
+    measures = changes(baseline.seen, follow_up.seen)
     witness = registration.witness if registration is not None else None
-    asked = changes(witness.baseline, witness.follow_up) if witness is not None else ()
+    if registration is None or witness is None:
+        return Moves(measures)
     return Moves(
-        changes(baseline.seen, follow_up.seen),
-        {one.name: one for one in asked if one.sdc is not None},
-        witness.directions if witness is not None else frozenset(),
+        measures,
+        {one.name: one for one in changes(witness.baseline, witness.follow_up) if one.sdc is not None},
+        witness.directions,
+        # Where the reference itself moved, all ratios to it move alike, on both series.
+        0 if REFERENCE_DRIFT in registration.flags else witness.extension_direction,
     )
 
 
@@ -155,6 +177,10 @@ def shared_reading(
     measures confirm it as they must a move within the interval, the reading that moves is taken: the joint lies on both
     sides of a limit within whose error the stated limit separates nothing.
 
+    Two grades are told apart by extension alone, and its volume is known so roughly that the ends of the interval are as a rule the
+    same at both visits. Where both intervals hold both of these grades, more of it on two series is a reading, too; fluid and joint
+    signal have to confirm it.
+
     Returns
     -------
     None where the grades stand.
@@ -164,13 +190,21 @@ def shared_reading(
     if baseline.grade_interval is None or follow_up.grade_interval is None:
         return None
     readings = list(zip(baseline.grade_interval, follow_up.grade_interval, strict=True))
-    directions = {_sign(second - first) for first, second in readings} - {0}
-    if len(directions) != 1:
-        return None
-    first, second = next(pair for pair in readings if pair[0] != pair[1])
-    if not moves.confirm(first, second, settings, within_interval=True):
-        return None
-    return replace(baseline, grade=first), replace(follow_up, grade=second)
+    moved = [(first, second) for first, second in readings if first != second]
+    one_way = len({_sign(second - first) for first, second in moved}) == 1
+    if one_way and moves.confirm(*moved[0], settings, within_interval=True):
+        return _regraded(baseline, follow_up, moved[0])
+    low, high = settings.extension.grades
+    open_at_both = all(visit.could_be(low) and visit.could_be(high) for visit in (baseline, follow_up))
+    if open_at_both and moves.confirm_extension(settings):
+        return _regraded(baseline, follow_up, (low, high)[:: moves.extension])
+    return None
+
+
+def _regraded(
+    baseline: VisitJoint, follow_up: VisitJoint, grades: tuple[int, ...]
+) -> tuple[VisitJoint, VisitJoint]:
+    return replace(baseline, grade=grades[0]), replace(follow_up, grade=grades[1])
 
 
 def direction_of(
@@ -180,6 +214,7 @@ def direction_of(
     settings: ChangeSettings,
     *,
     alike: bool = False,
+    read: bool = False,
 ) -> tuple[Direction, tuple[str, ...]]:
     """Return what became of the joint, and what speaks against being sure.
 
@@ -192,6 +227,8 @@ def direction_of(
     alike
         Whether both visits were measured in one joint frame and imaged with the same times: then most of a grade's own
         uncertainty is shared.
+    read
+        Whether the grades are those of a `shared_reading`, which the measures have confirmed already.
     """
     first, second = baseline.grade or 0, follow_up.grade or 0
     grade = _sign(second - first)
@@ -199,7 +236,7 @@ def direction_of(
     unsure = baseline.could_be(second) or follow_up.could_be(first)
     within = unsure and _has_interval(baseline, follow_up)
     must_leave = {"always": True, "unregistered": not alike, "never": False}
-    confirmed = moves.confirm(first, second, settings, within_interval=within)
+    confirmed = read or moves.confirm(first, second, settings, within_interval=within)
     alone = replace(moves, witness={})
     unheard = not confirmed and alone.confirm(first, second, settings, within_interval=within)
     doubts = (

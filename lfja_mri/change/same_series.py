@@ -59,6 +59,7 @@ def witness_of(
     results: tuple[JointResult, JointResult],
     grade: GradeJoint,
     roles: Sequence[str],
+    open_grades: Sequence[int],
 ) -> Witness | None:
     """Measure a joint at both visits once more, without the series that leads.
 
@@ -68,21 +69,44 @@ def witness_of(
         The joint in its common frame, and as both visits were graded there.
     roles
         Series that may bear witness.
+    open_grades
+        Two grades that may differ between the visits though both got the same grade and interval, where that holds both.
 
     Returns
     -------
-    None where both visits got the same grade and interval, so that nothing could be told anyway; where the series that leads is
-    itself a witness, as all before it failed; and where no witness shows the joint at both visits.
+    None where both visits got the same single grade, or the same interval that holds not both of `open_grades`, so that nothing
+    could be told anyway; where the series that leads is itself a witness, as all before it failed; and where no witness shows the
+    joint at both visits.
     """
     leading = _leading_source(results[0])
     if leading is None or leading in roles or leading != _leading_source(results[1]):
         return None
-    if not all(map(_is_graded, results)) or _readings(results[0]) == _readings(results[1]):
+    if not all(map(_is_graded, results)) or not _may_differ(results, open_grades):
         return None
-    baseline, follow_up = (_seen(visit.graded(grade, leading)) for visit in visits)
+    asked = [visit.graded(grade, leading) for visit in visits]
+    baseline, follow_up = map(_seen, asked)
     if baseline.sources != follow_up.sources or not set(baseline.sources) & set(roles):
         return None
-    return Witness(baseline, follow_up)
+    directions = {_extension_direction(*pair) for pair in (results, asked)}
+    return Witness(baseline, follow_up, directions.pop() if len(directions) == 1 else 0)
+
+
+def _may_differ(results: tuple[JointResult, JointResult], open_grades: Sequence[int]) -> bool:
+    first, second = map(_readings, results)
+    return first != second or (first[0] <= min(open_grades) and max(open_grades) <= first[-1])
+
+
+def _extension_direction(first: JointResult, second: JointResult) -> int:
+    """Return -1 or +1 where less or more tissue spreads at the second visit; 0 where as much does, or a visit does not tell."""
+    one, other = map(_extension_mm3, (first, second))
+    return 0 if one is None or other is None else (other > one) - (other < one)
+
+
+def _extension_mm3(result: JointResult) -> float | None:
+    measurements = result.measurements
+    volumes = () if measurements is None else measurements.extension_mm3.values()
+    known = [volume for volume in map(plain, volumes) if volume is not None]
+    return sum(known) if known else None
 
 
 def _readings(result: JointResult) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from lfja_mri.results import MEASURES
 
 __all__ = [
     "MEASURES",
+    "REFERENCE_DRIFT",
     "Change",
     "Direction",
     "MeasureChange",
@@ -25,6 +26,10 @@ __all__ = [
     "VisitJoint",
     "Witness",
 ]
+
+
+REFERENCE_DRIFT = "reference_drift"
+"""Flag: the signals of reference tissues moved against one another between the visits."""
 
 
 class Status(StrEnum):
@@ -63,15 +68,25 @@ class Seen:
 
 @dataclass(frozen=True)
 class Witness:
-    """Both visits of a joint measured once more without the series that leads: what another series says of the change."""
+    """Both visits of a joint measured once more without the series that leads: what another series says of the change.
+
+    Parameters
+    ----------
+    baseline, follow_up
+        What the other series shows.
+    extension_direction
+        -1 or +1 where on both series less or more tissue spreads from the joint into its extension targets at the second visit; 0
+        where they disagree, see as much at both visits, or were not measured.
+    """
 
     baseline: Seen
     follow_up: Seen
+    extension_direction: int = 0
 
     @property
     def swapped(self) -> Witness:
         """The same, told in the other order."""
-        return Witness(self.follow_up, self.baseline)
+        return Witness(self.follow_up, self.baseline, -self.extension_direction)
 
     @property
     def directions(self) -> frozenset[int]:

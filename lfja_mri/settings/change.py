@@ -117,6 +117,13 @@ class WitnessSettings(Settings):
     factor_within_interval: float = Field(ge=1)
 
 
+class ExtensionSettings(Settings):
+    """Two grades that extension alone tells apart, and what confirms a move between them within both intervals; see `change.toml`."""
+
+    grades: tuple[int, int]
+    measures: tuple[str, ...] = Field(min_length=1)
+
+
 class ChangeSettings(Settings):
     """The whole of `change.toml`; `repeatability` is read from the file that it names."""
 
@@ -126,6 +133,7 @@ class ChangeSettings(Settings):
     fewest_pairs: int = Field(ge=2)
     deciding: tuple[DecidingSettings, ...]
     witness: WitnessSettings
+    extension: ExtensionSettings
     cohort: CohortSettings
     registration: RegistrationSettings
     comparability: ComparabilitySettings
