@@ -90,7 +90,7 @@ def test_explanation_names_the_worst_slice_and_the_picture():
 
 @pytest.mark.parametrize(
     ("fraction", "words"),
-    [(0.62, "extension counts from 80 mm3 in all"), (0.06, "vessels, roots or the sac: no spread")],
+    [(0.62, "extension counts from 40 mm3 in all"), (0.06, "vessels, roots or the sac: no spread")],
 )
 def test_explanation_says_where_tissue_is_bright_and_whether_that_counts(fraction, words):
     bright = {"foramen": 85.4, "pedicle": 0.3, "ligamentum_flavum": 12.0}
