@@ -1,15 +1,15 @@
-"""Everything that is measured at one joint: sources chosen, reference found, fat suppression checked, numbers taken."""
+"""Everything that is measured at one joint, and how far each number could be off."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lfja_mri.errors import Reason
 from lfja_mri.grading.bright import BrightTissue, find_bright_tissue
 from lfja_mri.grading.effusion import effusion_volume_mm3, effusion_width_mm, joint_signal_ratio
 from lfja_mri.grading.facts import EXTENSION_PREFIX, FURTHER_MEASURES, MEASURES
-from lfja_mri.grading.fat_suppression import FatSuppression, fat_suppression_at
+from lfja_mri.grading.fat_suppression import FatSuppression
 from lfja_mri.grading.oedema import (
     bone_mask,
     bright_share,
@@ -23,12 +23,11 @@ from lfja_mri.grading.oedema import (
 )
 from lfja_mri.grading.perimeter import perimeter_fraction
 from lfja_mri.grading.places import TissuePlaces, tissue_places
-from lfja_mri.grading.reference import Reference, reference_of
-from lfja_mri.grading.sampling import Scene, ZoneSignal, coverage_of, read_zones
+from lfja_mri.grading.sampling import Scene, ZoneSignal, read_zones
+from lfja_mri.grading.sources import Source, best_coverage, fluid_source, oedema_source, why_no_source
 from lfja_mri.model import (
     EXTENSION_TARGETS,
     FloatArray,
-    Image,
     Joint,
     LevelMap,
     Measure,
@@ -50,16 +49,6 @@ OEDEMA_MEASURES = (
     "oedema_signal_ratio",
     "cyst_volume_mm3",
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """One image as it serves one joint: its zones as ratios to the reference."""
-
-    image: Image
-    ratio: ZoneSignal
-    reference: Reference
-    coverage: float
 
 
 def measure_joint(
@@ -87,9 +76,9 @@ def measure_joint(
     Measurements; what could not be taken is `Missing` with its reason.
     """
     scene = Scene(joint, study, places or tissue_places(joint, study, level_map, settings), settings)
-    chosen, suppression = _oedema_source(scene)
-    fluid = _fluid_source(scene, chosen)
-    signal = _signal_numbers(chosen, scene) if chosen else _no_signal(_why_no_source(suppression, scene))
+    chosen, suppression = oedema_source(scene)
+    fluid = fluid_source(scene, chosen)
+    signal = _signal_numbers(chosen, scene) if chosen else _no_signal(why_no_source(suppression, scene))
     numbers = signal.joined(_effusion(fluid, chosen, scene))
     used = [source for source in (chosen, fluid) if source is not None]
     return Measurements(
@@ -100,7 +89,7 @@ def measure_joint(
             target.value: numbers.values[EXTENSION_PREFIX + target.value] for target in EXTENSION_TARGETS
         },
         further={name: numbers.values[name] for name in FURTHER_MEASURES},
-        coverage_fraction=used[0].coverage if used else _best_coverage(scene),
+        coverage_fraction=used[0].coverage if used else best_coverage(scene),
         fat_suppression=suppression.value,
         sources=tuple(dict.fromkeys(str(source.image.role) for source in used)),
         flags=_flags(chosen, suppression),
@@ -117,65 +106,6 @@ def _flags(chosen: Source | None, suppression: FatSuppression) -> tuple[str, ...
     if chosen is not None and chosen.image.role.plane is Plane.SAGITTAL:
         flags.append("sagittal_only")
     return tuple(flags)
-
-
-# ------------------------------------------------------------------------------------------------ sources
-
-
-def _oedema_source(scene: Scene) -> tuple[Source | None, FatSuppression]:
-    """Return the best image whose fat is suppressed at this joint; none, and why, if there is no such image."""
-    worst = FatSuppression.NOT_SUPPRESSED
-    for image in _images(scene.study, scene.settings.oedema_roles):
-        source = _source(image, scene)
-        if source is None:
-            continue
-        suppression = fat_suppression_at(image, source.ratio, scene)
-        if suppression is not FatSuppression.FAILED:
-            return source, suppression
-        worst = suppression
-    return None, worst
-
-
-def _fluid_source(scene: Scene, chosen: Source | None) -> Source | None:
-    for image in _images(scene.study, scene.settings.effusion_roles):
-        source = chosen if chosen is not None and chosen.image is image else _source(image, scene)
-        if source is not None:
-            return source
-    return None
-
-
-def _images(study: StudyImages, roles: Sequence[str]) -> list[Image]:
-    return [image for role in roles for image in study.images if str(image.role) == role]
-
-
-def _source(image: Image, scene: Scene) -> Source | None:
-    coverage = coverage_of(scene, image)
-    if coverage < scene.settings.least_coverage_fraction:
-        return None
-    zones = read_zones(scene, image)
-    reference = reference_of(image, zones, scene)
-    if reference is None:
-        return None
-    ratio = zones.divided_by(reference.signal)
-    return Source(image, ratio, reference, coverage)
-
-
-def _best_coverage(scene: Scene) -> float:
-    return max((coverage_of(scene, image) for image in scene.study.images), default=0.0)
-
-
-def _why_no_source(suppression: FatSuppression, scene: Scene) -> Reason:
-    if suppression is FatSuppression.FAILED:
-        return Reason.FAT_SUPPRESSION_FAILED
-    images = _images(scene.study, scene.settings.oedema_roles)
-    if not images:
-        return Reason.NO_FAT_SUPPRESSED_SERIES
-    least = scene.settings.least_coverage_fraction
-    covered = any(coverage_of(scene, image) >= least for image in images)
-    return Reason.REFERENCE_TISSUE_NOT_FOUND if covered else Reason.INSUFFICIENT_COVERAGE
-
-
-# ------------------------------------------------------------------------------------------------ numbers
 
 
 @dataclass(frozen=True)
