@@ -284,3 +284,6 @@ def test_reference_tissues_that_drift_apart_are_flagged(visits):
 
     found = common_frame(*visits, drifting, SETTINGS)
     assert all("reference_drift" in one.flags for one in found.registrations.values())
+    assert [one.reference_drift for one in found.registrations.values()] == pytest.approx(
+        [0.3] * len(found.registrations)
+    )

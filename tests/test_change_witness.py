@@ -166,6 +166,39 @@ def test_other_times_share_no_threshold(same_times, change):
     assert clear.change == "improved"
 
 
+@pytest.mark.parametrize(
+    ("drift", "flags", "change"),
+    [
+        (1.0, ("reference_drift",), Direction.UNCHANGED),
+        (0.25, ("reference_drift",), Direction.WORSENED),
+        (0.15, (), Direction.WORSENED),
+    ],
+    ids=["as much as the drift", "more than the drift", "no drift to speak of"],
+)
+def test_a_ratio_that_moved_with_its_reference_is_no_change(drift, flags, change):
+    """CSF at half its signal doubles every ratio to it."""
+    dry, wet = (QUIET | {"effusion_width_mm": width, "joint_signal_ratio": width / 3} for width in (0.7, 1.4))
+    registration = Registration(0.2, flags=flags, reference_drift=drift)
+    found = compare_joint(visit(0, dry, (0, 0)), visit(1, wet, (1, 1)), SETTINGS, registration)
+    assert found.change is change
+
+
+def test_drift_leaves_measures_that_are_no_ratio_alone():
+    steady, drifted = (
+        compare_joint(
+            visit(3, BRIGHT),
+            visit(3, BRIGHT | WET),
+            SETTINGS,
+            Registration(0.2, flags=flags, reference_drift=1.0),
+        )
+        for flags in ((), ("reference_drift",))
+    )
+    wider = {
+        one.name for one, other in zip(steady.measures, drifted.measures, strict=True) if other.sdc > one.sdc
+    }
+    assert wider == {"effusion_width_mm", "joint_signal_ratio"}
+
+
 measures = st.fixed_dictionaries({name: st.floats(0, 30 * floor) for name, floor in FLOORS.items()})
 intervals = st.lists(st.integers(0, 4), min_size=3, max_size=3).map(sorted)
 
@@ -305,6 +338,7 @@ def test_where_nobody_can_be_asked_there_is_no_witness(grades, roles):
 def test_a_witness_is_kept_with_its_pair(tmp_path):
     key = ("s", Level.L4_L5, Side.LEFT)
     registration = replace(asked(BRIGHT, QUIET, ((2, 3, 4), (1, 1, 1)), -1), flags=("reference_drift",))
+    registration = replace(registration, reference_drift=0.25)
     facts = {"s": {STIR: RoleProtocol(echo_time_ms=60.0)}}
     pair = PairedRows([], [], Evidence(facts, facts, {key: registration}))
     write_pair(tmp_path / "pair", pair, "wanted")

@@ -68,6 +68,7 @@ def _evidence(told: Mapping[str, Any], subject: str) -> Evidence:
             Reason(one["reason"]) if one["reason"] else None,
             tuple(one["flags"]),
             _witness(one["witness"]),
+            one["reference_drift"],
         )
         for one in told["registrations"]
     }

@@ -156,7 +156,8 @@ def _measured(first: _Visit, second: _Visit, grade: GradeJoint, asked: ChangeSet
             graded[key] = results = (one, other)
             doubts = _doubts(results, key, first, second, settings, fewer=left_out is not None)
             witness = None if left_out else witness_of(visits, results, grade, *_whom_to_ask(asked))
-            registration = replace(registration, flags=(*registration.flags, *doubts), witness=witness)
+            flags, drift = (*registration.flags, *doubts), _reference_drift(*results)
+            registration = replace(registration, flags=flags, witness=witness, reference_drift=drift)
         registrations[key] = registration
     return CommonFrame(
         _with_joints(first.result, {key: pair[0] for key, pair in graded.items()}),
@@ -241,7 +242,7 @@ def _doubts(
     checks = (
         (regraded, "grade_differs_from_single_visit"),
         (fewer, "measured_on_shared_series"),
-        (_drifted(*results, settings.reference_drift), REFERENCE_DRIFT),
+        (_reference_drift(*results) > settings.reference_drift, REFERENCE_DRIFT),
     )
     return tuple(name for applies, name in checks if applies)
 
@@ -250,14 +251,14 @@ def _grade_of(result: JointResult) -> int | None:
     return result.outcome.grade if isinstance(result.outcome, Graded) else None
 
 
-def _drifted(first: JointResult, second: JointResult, limit: float) -> bool:
-    """Return whether the reference tissues' signals moved against one another: then a ratio to one may mislead."""
+def _reference_drift(first: JointResult, second: JointResult) -> float:
+    """Return by what share reference tissues' signals moved against one another: then a ratio to one misleads by so much."""
     if first.measurements is None or second.measurements is None:
-        return False
+        return 0.0
     one, other = first.measurements.reference, second.measurements.reference
     shared = sorted(name for name in one if other.get(name, 0) > 0 and one[name] > 0)
     ratios = [other[name] / one[name] for name in shared]
-    return bool(ratios) and max(ratios) > (1 + limit) * min(ratios)
+    return float(max(ratios) / min(ratios) - 1) if ratios else 0.0
 
 
 def _with_joints(result: StudyResult, joints: Mapping[JointKey, JointResult]) -> StudyResult:

@@ -22,6 +22,11 @@ from lfja_mri.change.types import (
 )
 from lfja_mri.settings.change import ChangeSettings, ProtocolRepeatability
 
+RATIOS_TO_CSF = frozenset(
+    {"effusion_width_mm", "effusion_volume_mm3", "joint_signal_ratio", "oedema_signal_ratio"}
+)
+"""Measures that are shares of CSF's signal through and through; thresholds of oedema hold on to muscle, too."""
+
 
 @dataclass(frozen=True)
 class Moves:
@@ -87,10 +92,12 @@ def moves_between(
 ) -> Moves:
     """Return how every measure moved, on the leading series and on the witness."""
     registered = registration is not None and registration.error_mm is not None
+    drift = registration.reference_drift if registration and REFERENCE_DRIFT in registration.flags else 0.0
 
     def changes(first: Seen, second: Seen) -> tuple[MeasureChange, ...]:
         return tuple(
-            measure_change(name, first, second, settings, registered=registered) for name in MEASURES
+            measure_change(name, first, second, settings, registered=registered, drift=drift)
+            for name in MEASURES
         )
 
     measures = changes(baseline.seen, follow_up.seen)
@@ -113,12 +120,18 @@ def measure_change(
     settings: ChangeSettings,
     *,
     registered: bool = False,
+    drift: float = 0.0,
 ) -> MeasureChange:
-    """Return one measure at both visits, with its difference and SDC where both visits have it."""
+    """Return one measure at both visits, with its difference and SDC where both visits have it.
+
+    A ratio to CSF moves by as much as CSF moved against other tissue: its SDC grows by that share of the visits' mean.
+    """
     first, second = baseline.measures.get(name), follow_up.measures.get(name)
     if first is None or second is None:
         return MeasureChange(name, first, second)
     sdc = smallest_detectable_change(name, (baseline, follow_up), settings, registered=registered)
+    if sdc is not None and name in RATIOS_TO_CSF:
+        sdc += drift * (first + second) / 2
     return MeasureChange(name, first, second, second - first, sdc)
 
 

@@ -175,12 +175,15 @@ class Registration:
         None where they were not.
     witness
         None where there is no second series to ask, or nothing to ask it.
+    reference_drift
+        Share by which the signals of two reference tissues moved against one another, 0.2 for a fifth; 0 where not known.
     """
 
     error_mm: float | None
     reason: Reason | None = None
     flags: tuple[str, ...] = ()
     witness: Witness | None = None
+    reference_drift: float = 0.0
 
     @property
     def swapped(self) -> Registration:
