@@ -57,7 +57,7 @@ def test_the_amount_of_fluid_is_measured_though_the_slice_smears_it(side: Side, 
     """To a quarter: the filter's line is a little narrower or wider than what a slice shows."""
     site = _site(side)
     shape = _shape(site)
-    found = fluid_width_mm(((_stir(site, shape, width_mm), NO_SHIFT),), site, shape)
+    found = fluid_width_mm(((_stir(site, shape, width_mm), NO_SHIFT),), site, shape, CHOSEN.sagittal)
     assert found == pytest.approx(width_mm, rel=0.25, abs=0.15)
 
 
@@ -66,7 +66,8 @@ def test_gain_does_not_matter() -> None:
     site = _site()
     shape = _shape(site)
     one, five = (
-        fluid_width_mm(((_stir(site, shape, 1.5, gain), NO_SHIFT),), site, shape) for gain in (1.0, 5.0)
+        fluid_width_mm(((_stir(site, shape, 1.5, gain), NO_SHIFT),), site, shape, CHOSEN.sagittal)
+        for gain in (1.0, 5.0)
     )
     assert one == pytest.approx(five, rel=1e-3)
 
@@ -88,7 +89,7 @@ def test_bright_fat_is_no_reference_for_fluid() -> None:
     site = _site()
     shape = _shape(site)
     image = replace(_stir(site, shape, 2.0), role=Role(Plane.SAGITTAL, Contrast.T2))
-    assert fluid_width_mm(((image, NO_SHIFT),), site, shape) is None
+    assert fluid_width_mm(((image, NO_SHIFT),), site, shape, CHOSEN.sagittal) is None
 
 
 def test_one_badly_measured_disc_does_not_scale_its_joint() -> None:

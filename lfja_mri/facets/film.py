@@ -21,7 +21,9 @@ SAC_MM = (4.0, 4.0, 8.0)
 CSF_PERCENTILE = 80.0
 
 
-def fluid_width_mm(images: ShiftedImages, site: Site, shape: JointShape) -> float | None:
+def fluid_width_mm(
+    images: ShiftedImages, site: Site, shape: JointShape, settings: SagittalSettings
+) -> float | None:
     """Return the mean width of a joint's fluid over its surface, in mm; None where no image can tell.
 
     Parameters
@@ -35,7 +37,7 @@ def fluid_width_mm(images: ShiftedImages, site: Site, shape: JointShape) -> floa
         for image, shift in images
         if image.role.contrast.is_fat_suppressed
         and image.role.contrast.is_fluid_sensitive
-        and (width := _width_mm(image, shift, site, shape)) is not None
+        and (width := _width_mm(image, shift, site, shape, settings)) is not None
     ]
     return float(np.mean(widths)) if widths else None
 
@@ -44,7 +46,7 @@ def with_fluid(
     images: ShiftedImages, site: Site, shape: JointShape, settings: SagittalSettings
 ) -> JointShape:
     """Return the shape with its gap opened by the fluid that sagittal slices show; as it was where none can tell."""
-    width = fluid_width_mm(images, site, shape)
+    width = fluid_width_mm(images, site, shape, settings)
     if width is None:
         return shape
     low, high = settings.gap_range_mm
@@ -52,8 +54,10 @@ def with_fluid(
     return replace(shape, gap_mm=float(np.clip(gap_mm, low, high)))
 
 
-def _width_mm(image: Image, shift: FloatArray, site: Site, shape: JointShape) -> float | None:
-    slices = slices_of(image, shift, site, shape)
+def _width_mm(
+    image: Image, shift: FloatArray, site: Site, shape: JointShape, settings: SagittalSettings
+) -> float | None:
+    slices = slices_of(image, shift, site, shape, settings)
     csf = _csf(image, shift, site)
     if slices is None or csf is None:
         return None

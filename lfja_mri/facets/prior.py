@@ -60,12 +60,11 @@ def _person_scale(discs: Sequence[Disc], settings: FacetsSettings) -> tuple[floa
     pairs = [(disc, level_prior(disc, settings)) for disc in discs]
     depth = np.median([disc.depth_mm / prior.disc_depth_mm for disc, prior in pairs])
     width = np.median([disc.width_mm / prior.disc_width_mm for disc, prior in pairs])
-    return _trusted(float(depth), settings), _trusted(float(width), settings)
-
-
-def _trusted(ratio: float, settings: FacetsSettings) -> float:
     low, high = settings.scale_range
-    return float(np.clip(1.0 + settings.scale_trust * (ratio - 1.0), low, high))
+    return (
+        float(np.clip(1.0 + settings.depth_trust * (depth - 1.0), low, high)),
+        float(np.clip(1.0 + settings.width_trust * (width - 1.0), low, high)),
+    )
 
 
 def _canal_offset(disc: Disc, axes: Axes, line_lps_mm: FloatArray) -> FloatArray | None:

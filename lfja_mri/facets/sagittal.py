@@ -18,20 +18,21 @@ from scipy import ndimage
 from lfja_mri import geometry
 from lfja_mri.facets.frames import JointShape, Site, arc_points
 from lfja_mri.facets.parasagittal import ShiftedImages, least_angle_deg
-from lfja_mri.model import FloatArray, Image
+from lfja_mri.model import BoolArray, FloatArray, Image
 from lfja_mri.settings.facets import SagittalSettings
 
 STEP_MM = 0.8
 DEPTH_MM, HEIGHT_MM = 22.4, 20.0
 LATERAL_REACH_MM = 13.0
 TURNS_DEG = np.arange(-24.0, 24.1, 6.0)
-OUTWARDS_MM = np.arange(-3.0, 3.1, 1.5)
+OUTWARDS_MM = np.arange(-4.5, 4.6, 1.5)
 HEIGHT_SHARES = np.array([0.9, 1.0, 1.1])
 ARC_POINTS = 25
 SMEAR_MM, EDGE_MM, BACKGROUND_MM = 1.1, 0.5, 10.0
 BANK_STEP_MM = 0.2
 LEAST_SHOWN = 0.7
-BRIGHTEST = 1.6
+BRIGHTEST, BRIGHTEST_FLUID = 1.6, 2.5
+"""Signal counts up to so many robust ranges; where fat is suppressed fluid must stay brighter than the oedema beside it."""
 LEAST_NOISE = 0.02
 ROUNDS = 4
 
@@ -71,7 +72,7 @@ def search_joint(
     behind, cranial = _steps(settings.behind_mm), _steps(settings.cranial_mm)
     total = np.zeros((len(TURNS_DEG), len(OUTWARDS_MM), len(behind), len(cranial), len(HEIGHT_SHARES)))
     for image, shift in images:
-        slices = slices_of(image, shift, site, shape)
+        slices = slices_of(image, shift, site, shape, settings)
         if slices is not None:
             total += _image_likelihood(slices, shape, behind, cranial)
     return JointSearch(shape, settings.gain * total)
@@ -138,8 +139,10 @@ def _steps(reach_mm: float) -> FloatArray:
     return np.asarray(np.arange(-count, count + 1) * STEP_MM)
 
 
-def slices_of(image: Image, shift: FloatArray, site: Site, shape: JointShape) -> Slices | None:
-    """Cut the slices around a joint, scaled to the patch's own range and less the signal around."""
+def slices_of(
+    image: Image, shift: FloatArray, site: Site, shape: JointShape, settings: SagittalSettings
+) -> Slices | None:
+    """Cut the slices around a joint, scaled to the patch's own range and less the signal around and the dural sac."""
     volume = image.volume
     middle = site.to_lps(np.array([-shape.behind_mm, site.canal_offset_mm[1], shape.cranial_mm])) + shift
     count = volume.values_zyx.shape[0]
@@ -147,15 +150,17 @@ def slices_of(image: Image, shift: FloatArray, site: Site, shape: JointShape) ->
     towards = volume.normal_lps * np.sign(volume.normal_lps @ site.axes.left) * site.side.lateral_sign
     outwards = np.sort((corners - middle) @ towards)
     outwards = outwards[np.abs(outwards - shape.lateral_mm) < LATERAL_REACH_MM]
-    cut = [_patch(image, shift, site, shape, float(place)) for place in outwards]
+    cut = [_patch(image, shift, site, shape, float(place), settings) for place in outwards]
     shown = [at for at, patch in enumerate(cut) if patch is not None]
     if not shown:
         return None
     values = np.stack([patch for patch in cut if patch is not None])
     low, high = np.percentile(values, [5.0, 90.0])
     signal = _without_background(values)
-    values = _without_background(np.clip((values - low) / max(float(high - low), 1e-6), 0.0, BRIGHTEST))
-    if not image.role.contrast.is_fat_suppressed:
+    suppressed = image.role.contrast.is_fat_suppressed
+    scaled = (values - low) / max(float(high - low), 1e-6)
+    values = _without_background(np.clip(scaled, 0.0, BRIGHTEST_FLUID if suppressed else BRIGHTEST))
+    if not suppressed:
         values = -values
     noise = 1.4826 * float(np.median(np.abs(values - np.median(values)))) + LEAST_NOISE
     return Slices(outwards[shown], signal, values, float(low), float(volume.spacing_mm[2]), noise)
@@ -166,22 +171,34 @@ def _without_background(values: FloatArray) -> FloatArray:
 
 
 def _patch(
-    image: Image, shift: FloatArray, site: Site, shape: JointShape, outwards: float
+    image: Image,
+    shift: FloatArray,
+    site: Site,
+    shape: JointShape,
+    outwards: float,
+    settings: SagittalSettings,
 ) -> FloatArray | None:
     """Return a slice around a joint, sheared so that the joint stands upright; None where it is hardly imaged."""
     cranial, behind = np.meshgrid(_steps(HEIGHT_MM), _steps(DEPTH_MM), indexing="ij")
     slope = shape.normal_cranial / np.sin(np.deg2rad(least_angle_deg(shape)))
     left = site.canal_offset_mm[1] + site.side.lateral_sign * outwards
-    offsets = [
-        -(shape.behind_mm + behind + slope * cranial),
-        np.full(behind.shape, left),
-        shape.cranial_mm + cranial,
-    ]
+    depth = shape.behind_mm + behind + slope * cranial
+    offsets = [-depth, np.full(behind.shape, left), shape.cranial_mm + cranial]
     values = geometry.sample(image.volume, site.to_lps(np.stack(offsets, axis=-1)) + shift)
     shown = np.isfinite(values)
     if float(shown.mean()) < LEAST_SHOWN:
         return None
-    return np.where(shown, values, float(np.median(values[shown])))
+    inwards = outwards - 0.5 * float(image.volume.spacing_mm[2])
+    outside = shown & ~_in_sac(depth + site.canal_offset_mm[0], inwards, settings)
+    return np.where(outside, values, float(np.median(values[outside])))
+
+
+def _in_sac(behind_canal_mm: FloatArray, outwards_mm: float, settings: SagittalSettings) -> BoolArray:
+    """Return which places lie in the dural sac: its bright fluid runs on where a joint's line ends, and would draw it inwards."""
+    depth, width = settings.sac_half_mm
+    behind = behind_canal_mm / depth
+    narrowed = width * (1.0 - settings.sac_wedge * np.clip(behind, 0.0, 1.0))
+    return np.asarray(behind**2 + (outwards_mm / narrowed) ** 2 < 1.0)
 
 
 def _image_likelihood(

@@ -137,6 +137,8 @@ class SagittalSettings(Settings):
     dry_gap_mm: float
     gap_per_fluid: float
     gap_range_mm: tuple[float, float]
+    sac_half_mm: tuple[float, float]
+    sac_wedge: float
     present_evidence: float
     uncertainty_mm: float
     confidence: float
@@ -155,7 +157,8 @@ class MaskSettings(Settings):
 class FacetsSettings(Settings):
     """Where a facet joint may lie, and how it is refined."""
 
-    scale_trust: float
+    depth_trust: float
+    width_trust: float
     scale_range: tuple[float, float]
     canal_weight: float
     gap_mm: float
