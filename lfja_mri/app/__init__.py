@@ -5,6 +5,7 @@ Heavy imports stay inside the commands, so that `--help` is quick; the app itsel
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -13,6 +14,8 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run the command line."""
+    # our matrices have three columns: more threads take time of the processor for them and save none
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from lfja_mri.app.door import last_door
 
     with last_door():

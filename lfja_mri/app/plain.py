@@ -62,8 +62,6 @@ def show(description: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _description(paths: Sequence[Path]) -> Mapping[str, Any]:
-    # the matrices here are 4x4, and threads for larger ones take time to start
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from lfja_mri.ingest import describe, find_studies
     from lfja_mri.settings.ingest import packaged_ingest_settings
 
