@@ -105,7 +105,7 @@ def test_fluid_that_runs_on_from_the_canal_is_sac(signal, is_sac):
     here = with_canal()
     beside = (x_mm >= -14) & (x_mm < -11) & (np.abs(y_mm) < 4)
     values = np.where(here.zones.labels_zyx == Zone.EXCLUDED_CANAL.code, 1.0, QUIET)
-    sac = seen_sac(ZoneSignal(here.zones, np.where(beside, signal, values)), here.settings)
+    sac = seen_sac(here, ZoneSignal(here.zones, np.where(beside, signal, values)))
     assert sac[beside].all() == is_sac
 
 
@@ -113,7 +113,7 @@ def test_fluid_far_from_the_canal_is_no_sac():
     here = with_canal()
     band = (x_mm < -4) & (np.abs(y_mm) < 4)
     values = np.where(band | (here.zones.labels_zyx == Zone.EXCLUDED_CANAL.code), 1.0, QUIET)
-    sac = seen_sac(ZoneSignal(here.zones, values), here.settings)
+    sac = seen_sac(here, ZoneSignal(here.zones, values))
     reach = here.settings.sac_reach_mm
     assert sac[band & (x_mm < -14 + reach - 1.0)].all()
     assert not sac[x_mm > -14 + reach + 1.0].any()

@@ -15,7 +15,6 @@ from lfja_mri.grading.bright import EXCLUDED, INSIDE_CAPSULE, BrightTissue
 from lfja_mri.grading.perimeter import abnormal_shell
 from lfja_mri.grading.sampling import Scene, ZoneSignal
 from lfja_mri.model import EXTENSION_TARGETS, BoolArray, FloatArray, Zone
-from lfja_mri.settings.grading import MeasureSettings
 
 BONE = (
     Zone.SUPERIOR_PROCESS,
@@ -46,26 +45,24 @@ def find_oedema(tissue: BrightTissue, scene: Scene) -> Oedema:
     settings, ratio = scene.settings, tissue.ratio
     middle = scene.height_share <= settings.spread_from_height_share
     rim = abnormal_shell(tissue, scene.shell, settings.sector_bright_share) & middle
-    may_spread = tissue.bright & ~seen_sac(ratio, settings)
+    around = _touching(tissue.bright & ~seen_sac(scene, ratio), rim)
     spread, tongues = (
-        _joined(may_spread, rim, width_mm, ratio)
+        _joined(around, rim, width_mm, ratio)
         for width_mm in (settings.spread_least_width_mm, settings.tongue_least_width_mm)
     )
     touching = _touching(tissue.bright, ratio.perimeter)
     return Oedema(ratio, np.asarray(rim | spread), np.asarray(rim | tongues), touching)
 
 
-def seen_sac(ratio: ZoneSignal, settings: MeasureSettings) -> BoolArray:
+def seen_sac(scene: Scene, ratio: ZoneSignal) -> BoolArray:
     """Return the sac as the image shows it: fluid that runs on from the zone of the canal.
 
     The zone is a smooth tube; a real sac is wider in places, and a thick slice draws it wider still. The rim of a joint is
     not asked: there, near the coil, oedema can be as bright as this.
     """
-    canal = ratio.of(Zone.EXCLUDED_CANAL)
-    fluid = np.nan_to_num(ratio.signal_zyx) >= settings.sac_csf_ratio
-    from_canal_mm = ndimage.distance_transform_edt(~canal, sampling=ratio.spacing_zyx_mm)
-    near = fluid & (from_canal_mm <= settings.sac_reach_mm) & ~ratio.of(*INSIDE_CAPSULE)
-    return np.asarray(ndimage.binary_propagation(canal & fluid, mask=near))
+    fluid = np.nan_to_num(ratio.signal_zyx) >= scene.settings.sac_csf_ratio
+    may_be_sac = fluid & scene.near_canal & ~ratio.of(*INSIDE_CAPSULE)
+    return np.asarray(ndimage.binary_propagation(ratio.of(Zone.EXCLUDED_CANAL) & may_be_sac, mask=may_be_sac))
 
 
 def _touching(mask: BoolArray, seeds: BoolArray) -> BoolArray:
@@ -79,9 +76,13 @@ def _touching(mask: BoolArray, seeds: BoolArray) -> BoolArray:
 
 def _joined(mask: BoolArray, seeds: BoolArray, width_mm: float, ratio: ZoneSignal) -> BoolArray:
     """Return the parts of a mask that meet the seeds without a neck narrower than a width in the axial plane."""
-    steps = max(1, round(0.5 * width_mm / float(ratio.spacing_zyx_mm[-1])))
-    core = _touching(ndimage.binary_erosion(mask, IN_PLANE, iterations=steps), seeds)
-    return np.asarray(ndimage.binary_dilation(core, IN_PLANE, iterations=steps, mask=mask))
+    joined = np.zeros_like(mask)
+    if mask.any():
+        here = ndimage.find_objects(mask.astype(np.uint8))[0]  # what lies outside would only take time
+        steps = max(1, round(0.5 * width_mm / float(ratio.spacing_zyx_mm[-1])))
+        core = _touching(ndimage.binary_erosion(mask[here], IN_PLANE, iterations=steps), seeds[here])
+        joined[here] = ndimage.binary_dilation(core, IN_PLANE, iterations=steps, mask=mask[here])
+    return joined
 
 
 def extent_mm(oedema: Oedema, from_capsule_mm: FloatArray) -> float:

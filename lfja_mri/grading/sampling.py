@@ -68,6 +68,11 @@ class Scene:
         sac = self.zones.labels_zyx == Zone.EXCLUDED_CANAL.code
         return np.asarray(sac.any(axis=1, keepdims=True))
 
+    @cached_property
+    def near_canal(self) -> BoolArray:
+        """Voxels in the zone of the canal, or so near that fluid may still be the sac's."""
+        return np.asarray(self._distance_mm(Zone.EXCLUDED_CANAL) <= self.settings.sac_reach_mm)
+
     def _along_mm(self, axis_lps: FloatArray) -> FloatArray:
         zones, frame = self.zones, self.joint.frame
         step_zyx = (zones.voxel_to_lps[:3, :3].T @ axis_lps)[::-1]
