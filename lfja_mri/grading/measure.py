@@ -11,6 +11,7 @@ from lfja_mri.grading.effusion import effusion_volume_mm3, effusion_width_mm, jo
 from lfja_mri.grading.facts import EXTENSION_PREFIX, FURTHER_MEASURES, MEASURES
 from lfja_mri.grading.fat_suppression import FatSuppression
 from lfja_mri.grading.oedema import (
+    Oedema,
     bone_mask,
     bright_share,
     extension_volumes_mm3,
@@ -131,18 +132,21 @@ def _no_signal(reason: Reason) -> Numbers:
 def _signal_numbers(source: Source, scene: Scene) -> Numbers:
     """Measure with threshold and place as they are, and as far up and down as they are uncertain."""
     tissue = _bright_tissue(source, source.ratio, scene, 1.0)
-    middle = _oedema_values(tissue, scene, 1.0)
+    oedema = find_oedema(tissue, scene)
+    middle = _oedema_values(tissue, oedema, scene, 1.0)
     spread = scene.settings.threshold_relative_uncertainty
     readings = [(source.ratio, 1.0 + sign * spread) for sign in (-1, 1)]
     readings += [(moved, 1.0) for moved in _moved_ratios(source, scene)]
-    others = [
-        _oedema_values(_bright_tissue(source, ratio, scene, factor), scene, factor)
-        for ratio, factor in readings
-    ]
+    others = [_read_again(source, ratio, scene, factor) for ratio, factor in readings]
     low = {name: min(middle[name], *(other[name] for other in others)) for name in middle}
     high = {name: max(middle[name], *(other[name] for other in others)) for name in middle}
-    farthest = farthest_extension_mm3(find_oedema(tissue, scene), scene)
+    farthest = farthest_extension_mm3(oedema, scene)
     return Numbers(middle, *_with_own_error(low, high, farthest, scene.settings))
+
+
+def _read_again(source: Source, ratio: ZoneSignal, scene: Scene, factor: float) -> dict[str, float]:
+    tissue = _bright_tissue(source, ratio, scene, factor)
+    return _oedema_values(tissue, find_oedema(tissue, scene), scene, factor)
 
 
 def _with_own_error(
@@ -175,9 +179,9 @@ def _bright_tissue(source: Source, ratio: ZoneSignal, scene: Scene, factor: floa
     return find_bright_tissue(ratio, _threshold(source, scene.settings) * factor, scene)
 
 
-def _oedema_values(tissue: BrightTissue, scene: Scene, factor: float) -> dict[str, float]:
+def _oedema_values(tissue: BrightTissue, oedema: Oedema, scene: Scene, factor: float) -> dict[str, float]:
     """Measure everything that rests on one threshold, moved by a factor."""
-    ratio, oedema = tissue.ratio, find_oedema(tissue, scene)
+    ratio = tissue.ratio
     perimeter = perimeter_fraction(tissue, scene.shell, scene.settings.sector_bright_share)
     bone, soft = bone_mask(ratio), soft_tissue_mask(ratio)
     processes = ratio.of(Zone.SUPERIOR_PROCESS, Zone.INFERIOR_PROCESS)

@@ -109,28 +109,27 @@ def extension_volumes_mm3(oedema: Oedema, scene: Scene) -> dict[str, float]:
             return np.asarray((ratio.of(target) & level) | unnamed)
         return ratio.of(target)
 
-    return {
-        target.value: float((beyond & place(target)).sum() * ratio.voxel_mm3) for target in EXTENSION_TARGETS
-    }
+    return {target.value: _mm3(beyond & place(target), ratio) for target in EXTENSION_TARGETS}
 
 
 def farthest_extension_mm3(oedema: Oedema, scene: Scene) -> dict[str, float]:
-    """Return the volume of every bright voxel of each target outside the shell, in mm3: what it could be at most.
+    """Return the volume of all touching bright tissue of each target outside the shell, in mm3: what it could be at most.
 
     Veins and roots that touch the joint's oedema count here, and spread through a neck counts too.
     """
     ratio = oedema.ratio
     behind_body = ratio.of(Zone.VERTEBRAL_BODY) & scene.in_front_of_sac
     could = oedema.touching & (scene.from_space_mm > scene.settings.shell_outer_mm) & ~behind_body
-    return {
-        target.value: float((could & ratio.of(target)).sum() * ratio.voxel_mm3)
-        for target in EXTENSION_TARGETS
-    }
+    return {target.value: _mm3(could & ratio.of(target), ratio) for target in EXTENSION_TARGETS}
 
 
 def volume_mm3(oedema: Oedema, mask: BoolArray) -> float:
     """Return the volume of oedema in a mask, in mm3; higher is worse."""
-    return float((oedema.mask & mask).sum() * oedema.ratio.voxel_mm3)
+    return _mm3(oedema.mask & mask, oedema.ratio)
+
+
+def _mm3(mask: BoolArray, ratio: ZoneSignal) -> float:
+    return float(mask.sum() * ratio.voxel_mm3)
 
 
 def signal_ratio(oedema: Oedema, mask: BoolArray | None = None) -> float:
