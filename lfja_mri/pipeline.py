@@ -43,6 +43,7 @@ from lfja_mri.model import (
     StudyResult,
 )
 from lfja_mri.names import MaskScheme
+from lfja_mri.threads import of_each
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def locate_levels(images: StudyImages, road: Road) -> LevelMap:
 def find_joints(images: StudyImages, level_map: LevelMap, road: Road) -> tuple[Joint | AbsentJoint, ...]:
     """Place the joints, from another tool's articular processes where its masks hold them."""
     processes = process_masks_in(road.masks.path) if road.masks is not None else None
-    return place_joints(images, level_map, road.settings.facets, masks=processes)
+    threads = road.settings.levels.threads
+    return place_joints(images, level_map, road.settings.facets, masks=processes, threads=threads)
 
 
 def segment_images(images: StudyImages, road: Road) -> StudyResult:
@@ -168,7 +170,11 @@ def grade_joints(
         level: tissue_places(joint, images, level_map, road.settings.measure)
         for level, joint in first.items()
     }
-    return tuple(_grade_joint(joint, images, level_map, road, places) for joint in joints)
+
+    def grade(joint: Joint | AbsentJoint) -> JointResult:
+        return _grade_joint(joint, images, level_map, road, places)
+
+    return of_each(grade, joints, road.settings.levels.threads)
 
 
 def _grade_joint(

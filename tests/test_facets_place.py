@@ -181,3 +181,12 @@ def test_levels_that_only_some_people_have_are_placed_like_their_neighbours():
     assert [joint.frame.level for joint in joints[::2]] == list(LEVELS_WITH_L6)
     assert all("joint_from_prior_only" in joint.frame.flags for joint in joints)
     assert all(joint.coverage == {} for joint in joints)
+
+
+def test_levels_looked_at_at_once_give_the_same_joints(axial, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    study, levels = toy_study(axial), toy_levels()
+    alone = place_joints(study, levels, settings())
+    assert [repr(joint) for joint in place_joints(study, levels, settings(), threads=2)] == [
+        repr(joint) for joint in alone
+    ]

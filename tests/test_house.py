@@ -20,6 +20,7 @@ MEETING_PLACES = {
     "errors",
     "tables",
     "results",
+    "threads",
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -42,6 +42,7 @@ from lfja_mri.model import (
     StudyImages,
 )
 from lfja_mri.settings.facets import FacetsSettings
+from lfja_mri.threads import of_each
 
 Shifts = tuple[SeriesShift, ...]
 
@@ -80,6 +81,7 @@ def place_joints(
     settings: FacetsSettings,
     *,
     masks: ProcessMasks | None = None,
+    threads: int = 1,
 ) -> tuple[Joint | AbsentJoint, ...]:
     """Place the left and the right joint of every expected level.
 
@@ -88,19 +90,23 @@ def place_joints(
     masks
         Another tool's articular processes, in the frame of the image that the levels come from; where they show both
         processes of a joint they decide, elsewhere the images do.
+    threads
+        Levels to look at at once.
 
     Returns
     -------
     Level by level, cranial first, left then right; a level whose disc was not found gives absent joints.
     """
     scene = _Scene(study, level_map, settings, masks, _localiser(study, level_map))
-    views = {disc.level: _view(disc, scene) for disc in level_map.discs}
-    sagittal = _sagittal_frames([view for view in views.values() if view.axial is None], settings)
-    return tuple(
-        joint
-        for level in level_map.expected_levels
-        for joint in _level_joints(level, views.get(level), sagittal.get(level), scene)
-    )
+    seen = of_each(lambda disc: _view(disc, scene), level_map.discs, threads)
+    views = {disc.level: view for disc, view in zip(level_map.discs, seen, strict=True)}
+    sagittal = _sagittal_frames([view for view in seen if view.axial is None], settings)
+
+    def placed(level: Level) -> tuple[Joint | AbsentJoint, ...]:
+        return _level_joints(level, views.get(level), sagittal.get(level), scene)
+
+    pairs = of_each(placed, level_map.expected_levels, threads)
+    return tuple(joint for pair in pairs for joint in pair)
 
 
 def _level_joints(

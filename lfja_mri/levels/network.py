@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -22,6 +21,7 @@ from scipy import ndimage
 from lfja_mri.errors import GeometryError, LevelsError, Reason
 from lfja_mri.geometry import apply, perpendicular, unit
 from lfja_mri.model import BoolArray, FloatArray, ImageArray, Volume
+from lfja_mri.threads import allowed_threads
 
 POSTERIOR_LPS = np.array([0.0, 1.0, 0.0])
 CAUDAL_LPS = np.array([0.0, 0.0, -1.0])
@@ -215,19 +215,13 @@ def segment(volume: Volume, *, threads: int, closest_planes_mm: float) -> Segmen
     slices = standardise(canonical_slices(turned, grid, planes))
     shares = np.empty((len(weights.classes), *slices.shape), np.float32)
     # a slice a thread: two threads within one slice wait for each other, a third of their time
-    with ThreadPoolExecutor(min(threads, _threads_allowed(threads))) as pool:
+    with ThreadPoolExecutor(allowed_threads(threads)) as pool:
         for place, share in enumerate(pool.map(partial(_probabilities, weights), slices)):
             shares[:, place] = share
     affine = grid.voxel_to_lps.copy()
     affine[:3, 3] += planes[0] * affine[:3, 2]
     affine[:3, 2] *= planes[1] - planes[0] if len(planes) > 1 else 1
     return Segmentation(shares, affine, weights.classes)
-
-
-def _threads_allowed(otherwise: int) -> int:
-    """Read the bound that numerical libraries keep too; the network's runtime does not read it by itself."""
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, int(said)) if said.isdecimal() else otherwise
 
 
 def _probabilities(weights: Weights, one_slice: ImageArray) -> ImageArray:
