@@ -27,7 +27,7 @@ from lfja_mri.pipeline import Road, prepare
 from lfja_mri.results import Visit, grade_rows
 from lfja_mri.settings.change import ChangeSettings
 
-PEOPLE, SLIP_PEOPLE, JOBS = 10, 3, 2
+PEOPLE, SLIP_PEOPLE, JOBS = 20, 3, 2
 
 
 @dataclass(frozen=True, eq=False)
