@@ -119,6 +119,21 @@ def test_a_witness_is_heard_for_another_reading_too():
     assert (silent.change, silent.grade_change) == (Direction.UNCHANGED, 0)
 
 
+def test_fat_suppressed_differently_well_shares_no_reading():
+    """What moves within the interval, or between two readings of one grade, may be fat that was darkened less."""
+    first, second = visit(3, BRIGHT, (3, 4)), visit(3, QUIET, (3, 3))
+    registration = asked(BRIGHT, QUIET)
+    assert compare_joint(first, second, SETTINGS, registration).change is Direction.IMPROVED
+    poorer = replace(second, fat_suppression="poor")
+    found = compare_joint(first, poorer, SETTINGS, registration)
+    assert found.change is Direction.UNCHANGED
+    assert "different_fat_suppression" in found.flags
+    clear = compare_joint(
+        visit(3, BRIGHT), replace(visit(0, QUIET), fat_suppression="poor"), SETTINGS, registration
+    )
+    assert clear.change is Direction.IMPROVED
+
+
 WET = QUIET | {"effusion_width_mm": 3.0, "joint_signal_ratio": 0.9, "perimeter_fraction": 0.8}
 DRIER = WET | {"effusion_width_mm": 1.5, "joint_signal_ratio": 0.5}
 ONE_DRIER = WET | {"effusion_width_mm": 1.5}

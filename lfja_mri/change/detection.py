@@ -238,8 +238,8 @@ def direction_of(
     Parameters
     ----------
     alike
-        Whether both visits were measured in one joint frame and imaged with the same times: then most of a grade's own
-        uncertainty is shared.
+        Whether both visits were measured in one joint frame, imaged with the same times and fat suppressed as well: then
+        most of a grade's own uncertainty is shared.
     read
         Whether the grades are those of a `shared_reading`, which the measures have confirmed already.
     """
