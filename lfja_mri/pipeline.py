@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from lfja_mri.config import PipelineSettings, load_pipeline_settings
@@ -171,9 +172,7 @@ def grade_joints(
         for level, joint in first.items()
     }
 
-    def grade(joint: Joint | AbsentJoint) -> JointResult:
-        return _grade_joint(joint, images, level_map, road, places)
-
+    grade = partial(_grade_joint, images=images, level_map=level_map, road=road, places=places)
     return of_each(grade, joints, road.settings.levels.threads)
 
 

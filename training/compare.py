@@ -1,7 +1,8 @@
 """Set a new network beside the one that ships: ``python training/compare.py NEW.onnx``.
 
-Both are read by onnxruntime and judged on the same augmented draws of people held out: Dice on slices with masks, and how
-bodies and S1 are told apart on mid-sagittal T1 and T2 images. Nothing of `levels/` or the RSNA study takes part: those are looked at by ``python -m benchmarks.evaluate_levels``.
+Both are read by onnxruntime and judged on the same augmented draws of people held out: Dice on slices with masks, and
+how bodies and S1 are told apart on mid-sagittal T1 and T2 images. Nothing of `levels/` or the RSNA study takes part: those
+are looked at by ``python -m benchmarks.evaluate_levels``.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def core(shape: tuple[int, ...], outline: Corners, margin_mm: float) -> npt.NDAr
 
 
 def belly(shape: tuple[int, ...], parts: list[Corners]) -> npt.NDArray[np.bool_]:
-    """Pixels clearly in front of the line through all front corners, held straight beyond its ends."""
+    """Pixels clearly in front of the line through all front corners, and nowhere behind a front corner further down."""
     front = np.vstack([corners[[0, 2]] for corners in parts])
     front = front[np.argsort(front[:, 0])]
     edge = np.interp(np.arange(shape[0]), front[:, 0], front[:, 1]) - FRONT_MARGIN_MM / PIXEL_MM

@@ -25,7 +25,7 @@ CROP = (240, 176)
 LATEST = "latest.state"
 DATA = Path(__file__).resolve().parents[2] / "shared/data/spider-slices"
 CLASS_WEIGHTS = (0.6, 1.5, 1.0, 1.0, 1.0, 2.5, 1.2)
-# Of the slices drawn: the 28 mid-sagittal T1 and T2 images are few, but of other scanners, contrasts and thickness.
+# Of the slices drawn: the 24 mid-sagittal T1 and T2 images are few, but of other scanners, contrasts and thickness.
 MIDSAGITTAL_SHARE = 0.3
 SACRUM_DRAWS = 4
 
