@@ -52,21 +52,11 @@ def joint_picture(result: JointResult, images: Sequence[Image]) -> bytes:
     PNG. Zones are cut by each image's own plane and moved by the series shift of that image.
     """
     with paint.canvas(9.6, 6.0) as figure:
-        grid = figure.add_gridspec(
-            2,
-            2,
-            height_ratios=[4.6, 1.0],
-            left=0.02,
-            right=0.98,
-            top=0.9,
-            bottom=0.02,
-            wspace=0.04,
-            hspace=0.08,
-        )
+        grid = figure.add_gridspec(1, 2, left=0.02, right=0.98, top=0.9, bottom=0.205, wspace=0.04)
         for column, plane in enumerate((Plane.AXIAL, Plane.SAGITTAL)):
             _draw_view(figure.add_subplot(grid[0, column]), result, images, plane)
         _draw_title(figure, result)
-        _draw_words(figure.add_subplot(grid[1, :]), result)
+        _draw_words(figure, result)
         return paint.png(figure)
 
 
@@ -85,12 +75,15 @@ def _draw_view(panel: Panel, result: JointResult, images: Sequence[Image], plane
 
 def _draw_outlines(panel: Panel, cut: cuts.Cut, joint: Joint, image: Image) -> None:
     shift = joint.shift_of(image.key)
-    for outline in palette.OUTLINES:
-        for line in cuts.outlines(cut, joint.zones, outline.zones, shift):
-            panel.plot(line[:, 0], line[:, 1], color=outline.colour, linewidth=0.8)
+    lines = [
+        paint.Line(points_mm, outline.colour, 0.8)
+        for outline in palette.OUTLINES
+        for points_mm in cuts.outlines(cut, joint.zones, outline.zones, shift)
+    ]
     if cuts.plane_of(image) is Plane.AXIAL:
-        line = cut.to_picture(joint.frame.joint_line_lps_mm + shift)
-        panel.plot(line[:, 0], line[:, 1], color=palette.JOINT_LINE_COLOUR, linewidth=1.0)
+        joint_line_mm = cut.to_picture(joint.frame.joint_line_lps_mm + shift)
+        lines.append(paint.Line(joint_line_mm, palette.JOINT_LINE_COLOUR, 1.0))
+    paint.draw_lines(panel, lines)
     panel.set_xlim(0.0, cut.width_mm)
     panel.set_ylim(cut.height_mm, 0.0)
 
@@ -119,20 +112,10 @@ def _draw_key(figure: Figure) -> None:
         right -= 0.02 + 0.0085 * len(name)
 
 
-def _draw_words(panel: Panel, result: JointResult) -> None:
-    panel.set_axis_off()
+def _draw_words(figure: Figure, result: JointResult) -> None:
     lines = textwrap.wrap(palette.because(result.outcome), WORDS_PER_LINE)[:3]
     flags = palette.flags_of(result)
     if flags:
         lines += textwrap.wrap("flags: " + ", ".join(flags).replace("_", " "), WORDS_PER_LINE)[:2]
     lines.append(palette.DISCLAIMER)
-    panel.text(
-        0.0,
-        0.75,
-        "\n".join(lines),
-        transform=panel.transAxes,
-        color=paint.INK,
-        fontsize=9,
-        va="top",
-        linespacing=1.35,
-    )
+    figure.text(0.02, 0.133, "\n".join(lines), color=paint.INK, fontsize=9, va="top", linespacing=1.35)
