@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from lfja_mri.app import app
 from lfja_mri.batch.folder import StudyFiles, damaged, finished, write_study_folder
 from lfja_mri.batch.lock import locked
-from lfja_mri.batch.run import RunOptions
+from lfja_mri.batch.options import RunOptions
 from lfja_mri.errors import ExitCode, OutputError
 
 runner = CliRunner()

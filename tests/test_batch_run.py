@@ -21,8 +21,9 @@ from typer.testing import CliRunner
 
 from lfja_mri.app import app
 from lfja_mri.batch import run as batch_run
+from lfja_mri.batch.options import RunOptions
 from lfja_mri.batch.record import not_as_recorded
-from lfja_mri.batch.run import RunOptions, grade_inputs
+from lfja_mri.batch.run import grade_inputs
 from lfja_mri.batch.workers import attempt
 from lfja_mri.config import config_folder
 from lfja_mri.errors import ExitCode, OutputError

@@ -17,9 +17,9 @@ from lfja_mri.batch import pairs
 from lfja_mri.batch import run as batch_run
 from lfja_mri.batch import tasks as batch_tasks
 from lfja_mri.batch.cohort import CohortReport, run_cohort
+from lfja_mri.batch.options import RunOptions
 from lfja_mri.batch.pair_folder import PAIRS
 from lfja_mri.batch.record import not_as_recorded
-from lfja_mri.batch.run import RunOptions
 from lfja_mri.change.cohort import SUMMARY_COLUMNS
 from lfja_mri.config import load_change_settings
 from lfja_mri.errors import ExitCode, InputError, OutputError, Reason

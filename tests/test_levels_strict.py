@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from lfja_mri.app import app
 from lfja_mri.app.display import run_summary
-from lfja_mri.batch.run import RunReport
+from lfja_mri.batch.outcome import RunReport
 from lfja_mri.errors import ExitCode
 from lfja_mri.tables import read_csv
 

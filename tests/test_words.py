@@ -48,7 +48,8 @@ def test_a_whole_success_says_no_more_than_that():
 
 
 def test_one_useless_file_is_one_file(tmp_path):
-    from lfja_mri.batch.run import RunOptions, grade_inputs
+    from lfja_mri.batch.options import RunOptions
+    from lfja_mri.batch.run import grade_inputs
 
     (tmp_path / "notes.txt").write_text("no image", encoding="utf-8")
     with pytest.raises(InputError, match="found 1 file or series that cannot be used"):
@@ -74,7 +75,8 @@ def test_a_folder_that_is_not_there_is_not_called_an_empty_one(tmp_path):
 
 
 def test_marks_that_are_not_there_are_missed_before_the_work(tmp_path):
-    from lfja_mri.batch.run import RunOptions, run_studies
+    from lfja_mri.batch.options import RunOptions
+    from lfja_mri.batch.run import run_studies
 
     options = RunOptions(overrides=tmp_path / "marks.csv")
     with pytest.raises(InputError, match=r"marks\.csv"):

@@ -136,7 +136,7 @@ def cohort(
     from lfja_mri.app.progress import progress_display
     from lfja_mri.batch.archive_pages import write_pages
     from lfja_mri.batch.cohort import run_cohort
-    from lfja_mri.batch.run import RunOptions
+    from lfja_mri.batch.options import RunOptions
     from lfja_mri.change import SUMMARY_COLUMNS
     from lfja_mri.config import load_change_settings
     from lfja_mri.outputs import Extras

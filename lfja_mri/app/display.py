@@ -14,7 +14,7 @@ from lfja_mri.errors import ExitCode
 from lfja_mri.words import counted
 
 if TYPE_CHECKING:
-    from lfja_mri.batch.run import RunReport
+    from lfja_mri.batch.outcome import RunReport
 
 GRADE_STYLES = {"0": "green", "1": "cyan", "2": "yellow", "3": "dark_orange", "4": "red"}
 CHANGE_STYLES = {"improved": "green", "unchanged": "default", "worsened": "red"}

@@ -43,7 +43,7 @@ from lfja_mri.names import MaskScheme
 from lfja_mri.words import counted
 
 if TYPE_CHECKING:
-    from lfja_mri.batch.run import RunReport
+    from lfja_mri.batch.outcome import RunReport
 
 MOST_TABLES = 8  # more than a screen or two is read in grades.csv
 
@@ -85,7 +85,8 @@ def grade(
 ) -> None:
     """Grade every joint of every study in the inputs: the main job."""
     from lfja_mri.app.progress import progress_display
-    from lfja_mri.batch.run import RunOptions, grade_inputs
+    from lfja_mri.batch.options import RunOptions
+    from lfja_mri.batch.run import grade_inputs
     from lfja_mri.outputs import Extras
     from lfja_mri.parquet import require_parquet, write_beside
     from lfja_mri.pipeline import prepare

@@ -53,7 +53,7 @@ def phantom(
     ] = False,
 ) -> None:
     """Write synthetic DICOM studies with their truth: truth.csv at the top."""
-    from lfja_mri.batch.run import RunOptions
+    from lfja_mri.batch.options import RunOptions
     from lfja_mri.phantom import generate_cohort, load_recipe
 
     source = Path(recipe) if recipe.endswith(".toml") else recipe

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from lfja_mri.batch.folder import STUDIES
 from lfja_mri.batch.lock import locked
+from lfja_mri.batch.options import RunOptions
+from lfja_mri.batch.outcome import RunReport
 from lfja_mri.batch.pairs import MeasuredPairs, Trial, measure_pairs
 from lfja_mri.batch.record import seal
-from lfja_mri.batch.run import RunOptions, RunReport, run_studies
+from lfja_mri.batch.run import run_studies
 from lfja_mri.change import (
     CHANGE_COLUMNS,
     SUMMARY_COLUMNS,

@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from lfja_mri.batch.folder import STUDIES, clear_leftovers
+from lfja_mri.batch.options import RunOptions
 from lfja_mri.batch.pair_folder import PAIRS, read_pair, write_pair
-from lfja_mri.batch.run import RunOptions, hand_out
+from lfja_mri.batch.run import hand_out
 from lfja_mri.batch.tasks import Task, graded, task_of, wanted_of
 from lfja_mri.batch.workers import Failure, attempt
 from lfja_mri.change import PairedRows

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lfja_mri.batch.folder import STUDIES
-from lfja_mri.batch.run import row_order
+from lfja_mri.batch.gathering import row_order
 from lfja_mri.errors import InputError
 from lfja_mri.grading import RuleTable, explain, judge, measurements_from_json
 from lfja_mri.model import JointResult, Measurements

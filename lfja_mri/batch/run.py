@@ -6,119 +6,33 @@ gathered from the folders at the end, sorted.
 
 from __future__ import annotations
 
-import os
 import resource
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lfja_mri import __version__
-from lfja_mri.batch.bounds import MEMORY_MIB, Bounds
 from lfja_mri.batch.dates import VISITS_COLUMNS, visit_rows
-from lfja_mri.batch.folder import STUDIES, clear_leftovers, read_record
+from lfja_mri.batch.folder import STUDIES, clear_leftovers
+from lfja_mri.batch.gathering import gather
 from lfja_mri.batch.lock import locked
+from lfja_mri.batch.options import RunOptions
+from lfja_mri.batch.outcome import RunReport, StudyFailure
 from lfja_mri.batch.pages import write_index
 from lfja_mri.batch.record import write_run_record
 from lfja_mri.batch.tasks import Done, Task, perform, task_of
 from lfja_mri.batch.workers import Failure, WorkerPool, attempt
-from lfja_mri.errors import ExitCode, InputError, OutputError, Reason
+from lfja_mri.errors import InputError, OutputError, Reason
 from lfja_mri.events import tell
 from lfja_mri.ingest import Study, find_studies, subject_key
-from lfja_mri.model import STANDARD_LEVELS, JointResult, Level, NotGraded, Rejection, Side, StudyResult
-from lfja_mri.outputs import Extras, scale_of
+from lfja_mri.model import Rejection
 from lfja_mri.pipeline import Road
 from lfja_mri.progress import ReportProgress, silent
-from lfja_mri.report.marks import JointKey, ReaderMark, read_marks, with_marks
-from lfja_mri.results import GRADES_COLUMNS, Visit, grade_rows
-from lfja_mri.tables import Cell, read_csv, to_csv, write_text
+from lfja_mri.report.marks import read_marks
+from lfja_mri.results import Visit
+from lfja_mri.tables import to_csv, write_text
 from lfja_mri.words import counted
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a run goes about its work; nothing here changes a result."""
-
-    jobs: int | None = None
-    timeout_s: float | None = None
-    force: bool = False
-    extras: Extras = field(default_factory=Extras)
-    salt: bytes | None = None
-    scheduler: str | None = None
-    overrides: Path | None = None
-    memory_mib: int | None = MEMORY_MIB
-    keep_dates: bool = False
-    baseline: str | None = None
-
-    @property
-    def bounds(self) -> Bounds:
-        """What one worker may use; one thread each, since there is a worker for every core."""
-        return Bounds(self.timeout_s, self.memory_mib)
-
-    @property
-    def processes(self) -> int:
-        """Number of worker processes: all cores this process may use by default, cores minus n where negative."""
-        cores = _cores()
-        return cores if self.jobs is None else max(1, self.jobs if self.jobs > 0 else cores + self.jobs)
-
-
-def _cores() -> int:
-    """Count what a scheduler granted, which may be fewer than the machine has."""
-    granted = getattr(os, "sched_getaffinity", None)
-    return len(granted(0)) if granted is not None else os.cpu_count() or 1
-
-
-@dataclass(frozen=True)
-class StudyFailure:
-    """A study that gave no result."""
-
-    study_key: str
-    reason: Reason
-    detail: str
-
-
-@dataclass(frozen=True, eq=False)
-class RunReport:
-    """What a run ended in."""
-
-    out: Path
-    finished: tuple[str, ...]
-    skipped: tuple[str, ...]
-    failures: tuple[StudyFailure, ...]
-    rejections: tuple[Rejection, ...] = ()
-    rows: tuple[Mapping[str, str], ...] = field(default=())
-
-    def rows_by_study(self) -> dict[str, list[Mapping[str, str]]]:
-        """Return the rows of `grades.csv` by study."""
-        grouped: dict[str, list[Mapping[str, str]]] = {}
-        for row in self.rows:
-            grouped.setdefault(row["study_key"], []).append(row)
-        return grouped
-
-    def exit_code(self, *, strict: bool) -> ExitCode:
-        """Return the code that scripts read."""
-        if self.failures:
-            return ExitCode.SOME_FAILED if self.finished else ExitCode.ALL_FAILED
-        return ExitCode.CHECK_NOT_MET if strict and self.doubts() else ExitCode.DONE
-
-    def doubts(self) -> str:
-        """Say what a strict run refuses: joints without a grade, and level names that are assumed; empty where neither."""
-        bare = sum(row["status"] != "graded" for row in self.rows)
-        assumed = sum(row["numbering_basis"] == "assumed" for row in self.rows)
-        found = ((bare, "without a grade"), (assumed, "with an assumed level name"))
-        return ", ".join(f"{counted(number, 'joint')} {what}" for number, what in found if number)
-
-    def explanation(self, level: Level, side: Side) -> str:
-        """Return the explanation of one joint in every study, with the study's key where there are several."""
-        place = f"{level.value} {side.value}"
-        texts = []
-        for key in self.finished:
-            stored = (self.out / STUDIES / key / "explanations.txt").read_text(encoding="utf-8")
-            own = [text for text in stored.strip().split("\n\n") if text.startswith(f"{place}:")]
-            heading = [f"study {key}"] if len(self.finished) > 1 else []
-            texts.append("\n".join([*heading, *(own or [f"{place}: this study has no such joint."])]))
-        return "\n\n".join(texts)
 
 
 def grade_inputs(
@@ -261,53 +175,6 @@ def hand_out(
     return pool.run(tasks)
 
 
-def gather(
-    out: Path,
-    tasks: Sequence[Task],
-    failures: Sequence[StudyFailure],
-    road: Road,
-    marks: Mapping[JointKey, ReaderMark],
-) -> list[dict[str, str]]:
-    """Write `grades.csv` from the studies' own tables, ten rows for a failed study too, sorted, readers' marks in it."""
-    lost = {failure.study_key: failure for failure in failures}
-    rows: list[Mapping[str, Cell]] = []
-    for task in tasks:
-        failure = lost.get(task.study.study_key)
-        rows += _failed_rows(task, failure, road) if failure else _own_rows(task)
-    write_text(out / "grades.csv", to_csv(GRADES_COLUMNS, with_marks(sorted(rows, key=row_order), marks)))
-    return read_csv(out / "grades.csv")
-
-
-def _own_rows(task: Task) -> list[dict[str, str]]:
-    try:
-        return read_csv(task.folder / "grades.csv")
-    except InputError:
-        raise OutputError(
-            f"study {task.study.study_key} was finished, but its folder is gone or cannot be read any more; "
-            "the same command goes on with what is there",
-            reason=Reason.CANNOT_WRITE,
-        ) from None
-
-
-def row_order(row: Mapping[str, Cell]) -> tuple[str, str, str, int, int]:
-    """Sort rows by subject, visit, study, level from the head down, left before right."""
-    levels, sides = [level.value for level in Level], [side.value for side in Side]
-    return (
-        str(row.get("subject") or ""),
-        str(row.get("visit") or ""),
-        str(row["study_key"]),
-        levels.index(str(row["level"])),
-        sides.index(str(row["side"])),
-    )
-
-
-def _failed_rows(task: Task, failure: StudyFailure, road: Road) -> list[dict[str, Cell]]:
-    refusal = NotGraded(failure.reason, failure.detail)
-    joints = tuple(JointResult(level, side, refusal) for level in STANDARD_LEVELS for side in Side)
-    empty = StudyResult(failure.study_key, None, joints, ())
-    return grade_rows(empty, task.visit, scale_of(road))
-
-
 def _nothing_found(rejections: Sequence[Rejection]) -> str:
     reasons = sorted({rejection.reason.value for rejection in rejections})
     found = (
@@ -316,11 +183,3 @@ def _nothing_found(rejections: Sequence[Rejection]) -> str:
         else "found no file"
     )
     return f"no MR study in the input: {found}; needed a lumbar MR study as DICOM; try `lfja-mri inspect` for the reasons"
-
-
-def records(out: Path) -> dict[str, dict[str, object]]:
-    """Return the ledgers of all finished studies by key."""
-    folders = sorted(
-        path for path in (out / STUDIES).glob("*") if path.is_dir() and not path.name.startswith(".")
-    )
-    return {folder.name: record for folder in folders if (record := read_record(folder)) is not None}
