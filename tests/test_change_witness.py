@@ -120,7 +120,7 @@ def test_a_witness_is_heard_for_another_reading_too():
 
 
 def test_fat_suppressed_differently_well_shares_no_reading():
-    """What moves within the interval, or between two readings of one grade, may be fat that was darkened less."""
+    """What moves between two readings of one grade may be fat that was darkened less."""
     first, second = visit(3, BRIGHT, (3, 4)), visit(3, QUIET, (3, 3))
     registration = asked(BRIGHT, QUIET)
     assert compare_joint(first, second, SETTINGS, registration).change is Direction.IMPROVED
@@ -128,10 +128,36 @@ def test_fat_suppressed_differently_well_shares_no_reading():
     found = compare_joint(first, poorer, SETTINGS, registration)
     assert found.change is Direction.UNCHANGED
     assert "different_fat_suppression" in found.flags
-    clear = compare_joint(
-        visit(3, BRIGHT), replace(visit(0, QUIET), fat_suppression="poor"), SETTINGS, registration
-    )
-    assert clear.change is Direction.IMPROVED
+
+
+@pytest.mark.parametrize(
+    ("times_sdc", "fat", "change"),
+    [
+        (1.5, "good", Direction.IMPROVED),
+        (1.5, "poor", Direction.UNCHANGED),
+        (1.7, "poor", Direction.UNCHANGED),
+        (1.8, "poor", Direction.IMPROVED),
+    ],
+)
+def test_fat_suppressed_differently_well_asks_a_move_within_the_interval_to_be_larger(times_sdc, fat, change):
+    """As large as without a witness, 1.75 times the SDC, which is the same for a share of the perimeter and for the rest."""
+    half = 0.5 * times_sdc * sdc_of_half_the_perimeter()
+    more, less = (QUIET | {"perimeter_fraction": 0.5 + part} for part in (half, -half))
+    first = visit(3, more, (2, 4))
+    second = replace(visit(2, less, (2, 3)), fat_suppression=fat)
+    found = compare_joint(replace(first, fat_suppression="good"), second, SETTINGS, asked(more, less))
+    assert found.change is change
+
+
+def test_fat_suppressed_differently_well_does_not_hide_a_grade_that_left_its_interval():
+    poorer = replace(visit(0, QUIET), fat_suppression="poor")
+    found = compare_joint(visit(3, BRIGHT), poorer, SETTINGS, asked(BRIGHT, QUIET))
+    assert found.change is Direction.IMPROVED
+
+
+def sdc_of_half_the_perimeter():
+    """`SDC = z sqrt(2) hypot(floor, share sqrt(p (1 - p)))` at p = 1/2 with the settings of these tests."""
+    return SETTINGS.detection_z * 2**0.5 * (FLOORS["perimeter_fraction"] ** 2 + (0.05 * 0.5) ** 2) ** 0.5
 
 
 WET = QUIET | {"effusion_width_mm": 3.0, "joint_signal_ratio": 0.9, "perimeter_fraction": 0.8}

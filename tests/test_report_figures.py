@@ -170,3 +170,20 @@ def test_a_joint_whose_region_alone_was_asked_for_says_so():
     """`segment` refuses no grade: none was asked for."""
     assert palette.grade_words(NotGraded(Reason.NOT_NEEDED)) == "region only, not graded"
     assert palette.grade_words(NotGraded(Reason.LEVEL_NOT_VISIBLE)) == "not graded: level not visible"
+
+
+def test_every_outline_is_drawn_in_its_colour_around_the_joint():
+    """On the axial half of the picture each colour of the key is there once more, close to the middle where the joint is."""
+    result = fake.study_result()
+    joint = next(one for one in result.joints if one.joint is not None)
+    with Picture.open(io.BytesIO(figures.joint_picture(joint, result.images))) as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    axial = pixels[60:480, 40:450]
+    for name, colour in (
+        *((outline.name, outline.colour) for outline in palette.OUTLINES),
+        ("joint line", palette.JOINT_LINE_COLOUR),
+    ):
+        wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+        rows, columns = np.nonzero(np.abs(axial - wanted).max(axis=2) < 40)
+        assert columns.size > 20, name
+        assert np.hypot(rows.mean() - 210, columns.mean() - 205) < 60, name
