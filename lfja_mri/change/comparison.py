@@ -114,11 +114,9 @@ def compare_joint(
     if refusal is not None:
         change = uncompared(baseline, follow_up, visits, refusal)
         return replace(change, registration_error_mm=error_mm, flags=_ordered(flags))
-    # Where fat was darkened differently well, bright tissue is not wrong by the same at both visits either.
-    same_fat = baseline.fat_suppression == follow_up.fat_suppression
-    alike = error_mm is not None and same_times and same_fat
+    alike = error_mm is not None and same_times
     moves = moves_between(baseline, follow_up, settings, registration)
-    reading = shared_reading(baseline, follow_up, moves, settings) if alike else None
+    reading = shared_reading(baseline, follow_up, moves, settings) if alike and moves.same_fat else None
     baseline, follow_up = reading or (baseline, follow_up)
     flags += (SHARED_READING,) if reading else ()
     direction, doubts = direction_of(

@@ -42,12 +42,16 @@ class Moves:
         The ways in which the grade moved by any reading of the witness.
     extension
         The way in which the tissue that spreads from the joint grew or shrank on both series; 0 where they tell none.
+    same_fat
+        Whether fat was suppressed as well at both visits. Where not, bright tissue on the leading series is not wrong by the
+        same at both, so a move within the interval has to be as large as without a witness.
     """
 
     measures: tuple[MeasureChange, ...]
     witness: Mapping[str, MeasureChange] = field(default_factory=dict)
     witness_directions: frozenset[int] = frozenset()
     extension: int = 0
+    same_fat: bool = True
 
     def confirm(self, first: int, second: int, settings: ChangeSettings, *, within_interval: bool) -> bool:
         """Return whether enough of the measures that decide moved as the grade did, from `first` to `second`.
@@ -75,7 +79,8 @@ class Moves:
 
     def _moved(self, direction: int, settings: ChangeSettings, *, within_interval: bool) -> set[str]:
         """Return the measures that moved so by more than chance allows, and on the witness, too."""
-        inside = settings.witness.factor_within_interval if self.witness else settings.factor_within_interval
+        sure = bool(self.witness) and self.same_fat
+        inside = settings.witness.factor_within_interval if sure else settings.factor_within_interval
         times = inside if within_interval else 1.0
         moved = {one.name for one in self.measures if one.detected_beyond(times) == direction}
         return {name for name in moved if self._is_witnessed(name, direction, settings)}
@@ -101,15 +106,17 @@ def moves_between(
         )
 
     measures = changes(baseline.seen, follow_up.seen)
+    same_fat = baseline.fat_suppression == follow_up.fat_suppression
     witness = registration.witness if registration is not None else None
     if registration is None or witness is None:
-        return Moves(measures)
+        return Moves(measures, same_fat=same_fat)
     return Moves(
         measures,
         {one.name: one for one in changes(witness.baseline, witness.follow_up) if one.sdc is not None},
         witness.directions,
         # Where the reference itself moved, all ratios to it move alike, on both series.
         0 if REFERENCE_DRIFT in registration.flags else witness.extension_direction,
+        same_fat,
     )
 
 
@@ -238,8 +245,8 @@ def direction_of(
     Parameters
     ----------
     alike
-        Whether both visits were measured in one joint frame, imaged with the same times and fat suppressed as well: then
-        most of a grade's own uncertainty is shared.
+        Whether both visits were measured in one joint frame and with the same times: then most of a grade's own
+        uncertainty is shared.
     read
         Whether the grades are those of a `shared_reading`, which the measures have confirmed already.
     """
