@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lfja_mri.config import load_pipeline_settings
 from lfja_mri.levels.frames import disc_frame
@@ -54,3 +56,31 @@ def test_disc_seen_in_two_pieces_still_has_a_centre() -> None:
     frame = disc_frame(pieces, np.ones(len(pieces)), 4.0, UP, 0.0, SETTINGS)
     assert frame.centre_lps_mm == pytest.approx([0.0, 0.0, 0.0], abs=0.5)
     assert frame.depth_mm == pytest.approx(36.0, abs=2.0)
+
+
+def test_a_lone_voxel_nearer_the_midline_does_not_stand_for_a_disc_beside_it() -> None:
+    """What the network calls a disc far off the midline, in the pelvis as a rule, may begin with one voxel of one plane."""
+    beside = disc(0.0, 20.0) + np.array([26.0, 0.0, 0.0])
+    alone = disc_frame(beside, np.ones(len(beside)), 4.0, UP, 0.0, SETTINGS)
+    points = np.vstack([beside, [[12.0, 9.0, -3.0]]])
+    frame = disc_frame(points, np.ones(len(points)), 4.0, UP, 0.0, SETTINGS)
+    assert frame.depth_mm == pytest.approx(alone.depth_mm, abs=0.5)
+    assert frame.centre_lps_mm == pytest.approx(alone.centre_lps_mm, abs=0.5)
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(-40.0, 40.0, width=32)] * 3), min_size=1, max_size=12),
+    st.floats(1.0, 8.0),
+)
+def test_any_voxels_give_a_frame_of_finite_numbers(points, pitch_mm) -> None:
+    lps = np.array(points, dtype=np.float64)
+    frame = disc_frame(lps, np.ones(len(lps)), pitch_mm, UP, 0.0, SETTINGS)
+    numbers = [
+        *frame.centre_lps_mm,
+        *frame.axes.anterior,
+        *frame.axes.cranial,
+        frame.depth_mm,
+        frame.height_mm,
+    ]
+    assert np.isfinite(numbers).all()
+    assert abs(frame.axes.anterior @ frame.axes.cranial) < 1e-6

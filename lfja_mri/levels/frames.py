@@ -15,6 +15,7 @@ from lfja_mri.settings.levels import LevelsSettings
 
 LEFT_LPS = np.array([1.0, 0.0, 0.0])
 COLUMN_MM = 2.0
+NEAREST_SHARE = 0.1
 FEWEST_IN_COLUMN = 4
 FEWEST_COLUMNS = 6
 
@@ -164,9 +165,9 @@ def _reach(
 
 
 def _middle(lateral: FloatArray, pitch_mm: float, settings: LevelsSettings) -> BoolArray:
-    """Voxels near the midline; the nearest ones where none lies within reach."""
+    """Voxels near the midline; the nearest tenth and what lies beside it where fewer are within reach."""
     reach = max(settings.middle_half_width_mm, 0.6 * pitch_mm)
-    nearest = float(np.abs(lateral).min())
+    nearest = float(np.quantile(np.abs(lateral), NEAREST_SHARE))
     return np.asarray(np.abs(lateral) <= max(reach, nearest + 0.6 * pitch_mm))
 
 
@@ -174,11 +175,13 @@ def _anterior(
     away: FloatArray, shares: FloatArray, tangent: FloatArray, settings: LevelsSettings
 ) -> FloatArray:
     """Long axis of the middle part in the sagittal plane, drawn towards the canal's normal where the disc is short."""
+    usual = perpendicular(ANTERIOR_LPS, unit(np.array([0.0, tangent[1], tangent[2]])))
+    if np.count_nonzero(shares) < 2:  # a single voxel has no long axis
+        return usual
     flat = away[:, 1:]
     spread = np.cov(flat.T, aweights=shares)
     values, vectors = np.linalg.eigh(spread)
     long = vectors[:, 1] * -np.sign(vectors[0, 1] or 1.0)
-    usual = perpendicular(ANTERIOR_LPS, unit(np.array([0.0, tangent[1], tangent[2]])))
     ratio = float(np.sqrt(values[1] / max(values[0], 1e-6)))
     trust = float(np.clip((ratio - 1.2) / settings.trusted_elongation, 0.0, 1.0))
     return unit(trust * np.array([0.0, long[0], long[1]]) + (1 - trust) * usual)
