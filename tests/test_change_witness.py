@@ -130,23 +130,35 @@ def test_fat_suppressed_differently_well_shares_no_reading():
     assert "different_fat_suppression" in found.flags
 
 
+UNSURE = ("different_fat", "reference_drift", "joint_places_disagree", "series_shifts_disagree")
+
+
 @pytest.mark.parametrize(
-    ("times_sdc", "fat", "change"),
+    ("times_sdc", "why", "change"),
     [
-        (1.5, "good", Direction.IMPROVED),
-        (1.5, "poor", Direction.UNCHANGED),
-        (1.7, "poor", Direction.UNCHANGED),
-        (1.8, "poor", Direction.IMPROVED),
+        (1.5, "", Direction.IMPROVED),
+        *((1.5, why, Direction.UNCHANGED) for why in UNSURE),
+        *((1.7, why, Direction.UNCHANGED) for why in UNSURE),
+        *((1.8, why, Direction.IMPROVED) for why in UNSURE),
     ],
 )
-def test_fat_suppressed_differently_well_asks_a_move_within_the_interval_to_be_larger(times_sdc, fat, change):
-    """As large as without a witness, 1.75 times the SDC, which is the same for a share of the perimeter and for the rest."""
+def test_where_the_visits_share_less_a_move_within_the_interval_has_to_be_larger(times_sdc, why, change):
+    """As large as without a witness, 1.75 times the SDC."""
     half = 0.5 * times_sdc * sdc_of_half_the_perimeter()
     more, less = (QUIET | {"perimeter_fraction": 0.5 + part} for part in (half, -half))
-    first = visit(3, more, (2, 4))
-    second = replace(visit(2, less, (2, 3)), fat_suppression=fat)
-    found = compare_joint(replace(first, fat_suppression="good"), second, SETTINGS, asked(more, less))
-    assert found.change is change
+    first, second = visit(3, more, (2, 4)), visit(2, less, (2, 3))
+    second = replace(second, fat_suppression="poor") if why == "different_fat" else second
+    registration = replace(asked(more, less), flags=(why,) if why in UNSURE[1:] else ())
+    assert compare_joint(first, second, SETTINGS, registration).change is change
+
+
+@pytest.mark.parametrize("flag", UNSURE[1:])
+def test_where_the_visits_share_less_no_other_reading_is_taken(flag):
+    first, second = visit(3, BRIGHT, (3, 4)), visit(3, QUIET, (3, 3))
+    registration = asked(BRIGHT, QUIET)
+    assert compare_joint(first, second, SETTINGS, registration).change is Direction.IMPROVED
+    doubted = replace(registration, flags=(flag,))
+    assert compare_joint(first, second, SETTINGS, doubted).change is Direction.UNCHANGED
 
 
 def test_fat_suppressed_differently_well_does_not_hide_a_grade_that_left_its_interval():

@@ -19,7 +19,12 @@ from lfja_mri.change.matching import numbering_slips
 from lfja_mri.change.protocol import protocol_of
 from lfja_mri.change.registration import LevelMotion, register_level
 from lfja_mri.change.same_series import GradeJoint, JointAtVisit, graded_on_same_series, witness_of
-from lfja_mri.change.types import REFERENCE_DRIFT, Registration
+from lfja_mri.change.types import (
+    JOINT_PLACES_DISAGREE,
+    REFERENCE_DRIFT,
+    SERIES_SHIFTS_DISAGREE,
+    Registration,
+)
 from lfja_mri.errors import Reason
 from lfja_mri.model import (
     Graded,
@@ -206,8 +211,8 @@ def _registration(
         return Registration(None, Reason.REGISTRATION_FAILED)
     limit_mm = settings.most_joint_disagreement_mm
     checks = (
-        (pair.apart_mm > limit_mm, "joint_places_disagree"),
-        (pair.series_apart_mm > limit_mm, "series_shifts_disagree"),
+        (pair.apart_mm > limit_mm, JOINT_PLACES_DISAGREE),
+        (pair.series_apart_mm > limit_mm, SERIES_SHIFTS_DISAGREE),
     )
     return Registration(error_mm, flags=tuple(name for applies, name in checks if applies))
 

@@ -116,7 +116,7 @@ def compare_joint(
         return replace(change, registration_error_mm=error_mm, flags=_ordered(flags))
     alike = error_mm is not None and same_times
     moves = moves_between(baseline, follow_up, settings, registration)
-    reading = shared_reading(baseline, follow_up, moves, settings) if alike and moves.same_fat else None
+    reading = shared_reading(baseline, follow_up, moves, settings) if alike and moves.sure else None
     baseline, follow_up = reading or (baseline, follow_up)
     flags += (SHARED_READING,) if reading else ()
     direction, doubts = direction_of(

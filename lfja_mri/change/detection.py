@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from lfja_mri.change.noise import noise_scale
 from lfja_mri.change.types import (
+    DOUBTS,
     MEASURES,
     REFERENCE_DRIFT,
     Direction,
@@ -42,16 +43,17 @@ class Moves:
         The ways in which the grade moved by any reading of the witness.
     extension
         The way in which the tissue that spreads from the joint grew or shrank on both series; 0 where they tell none.
-    same_fat
-        Whether fat was suppressed as well at both visits. Where not, bright tissue on the leading series is not wrong by the
-        same at both, so a move within the interval has to be as large as without a witness.
+    sure
+        Whether both visits share what a threshold is wrong by. They do not where fat was suppressed differently well, the
+        reference tissues drifted, or the visits placed the joint or their series differently: a move within the interval
+        has to be as large there as without a witness.
     """
 
     measures: tuple[MeasureChange, ...]
     witness: Mapping[str, MeasureChange] = field(default_factory=dict)
     witness_directions: frozenset[int] = frozenset()
     extension: int = 0
-    same_fat: bool = True
+    sure: bool = True
 
     def confirm(self, first: int, second: int, settings: ChangeSettings, *, within_interval: bool) -> bool:
         """Return whether enough of the measures that decide moved as the grade did, from `first` to `second`.
@@ -79,8 +81,8 @@ class Moves:
 
     def _moved(self, direction: int, settings: ChangeSettings, *, within_interval: bool) -> set[str]:
         """Return the measures that moved so by more than chance allows, and on the witness, too."""
-        sure = bool(self.witness) and self.same_fat
-        inside = settings.witness.factor_within_interval if sure else settings.factor_within_interval
+        heard = self.witness and self.sure
+        inside = settings.witness.factor_within_interval if heard else settings.factor_within_interval
         times = inside if within_interval else 1.0
         moved = {one.name for one in self.measures if one.detected_beyond(times) == direction}
         return {name for name in moved if self._is_witnessed(name, direction, settings)}
@@ -106,17 +108,17 @@ def moves_between(
         )
 
     measures = changes(baseline.seen, follow_up.seen)
-    same_fat = baseline.fat_suppression == follow_up.fat_suppression
     witness = registration.witness if registration is not None else None
-    if registration is None or witness is None:
-        return Moves(measures, same_fat=same_fat)
+    sure = baseline.fat_suppression == follow_up.fat_suppression
+    sure &= registration is None or not DOUBTS & set(registration.flags)
+    if witness is None:
+        return Moves(measures, sure=sure)
     return Moves(
         measures,
         {one.name: one for one in changes(witness.baseline, witness.follow_up) if one.sdc is not None},
         witness.directions,
-        # Where the reference itself moved, all ratios to it move alike, on both series.
-        0 if REFERENCE_DRIFT in registration.flags else witness.extension_direction,
-        same_fat,
+        witness.extension_direction,
+        sure,
     )
 
 

@@ -15,8 +15,11 @@ from lfja_mri.model import Level, Side
 from lfja_mri.results import MEASURES
 
 __all__ = [
+    "DOUBTS",
+    "JOINT_PLACES_DISAGREE",
     "MEASURES",
     "REFERENCE_DRIFT",
+    "SERIES_SHIFTS_DISAGREE",
     "Change",
     "Direction",
     "MeasureChange",
@@ -30,6 +33,12 @@ __all__ = [
 
 REFERENCE_DRIFT = "reference_drift"
 """Flag: the signals of reference tissues moved against one another between the visits."""
+JOINT_PLACES_DISAGREE = "joint_places_disagree"
+"""Flag: the visits had placed the joint further apart than a joint is thick."""
+SERIES_SHIFTS_DISAGREE = "series_shifts_disagree"
+"""Flag: the visits judged differently how far the patient moved between series."""
+DOUBTS = frozenset({REFERENCE_DRIFT, JOINT_PLACES_DISAGREE, SERIES_SHIFTS_DISAGREE})
+"""With any of these flags both visits do not share all that a threshold is wrong by."""
 
 
 class Status(StrEnum):
