@@ -77,7 +77,7 @@ fuzz: $(STAMP) ## Throw damaged files at ingestion for a minute.
 
 train: ## Train the localisation network again and set it beside the shipped one (needs torch and the SPIDER slices; see training/MODEL_CARD.md).
 	$(PYTHON) training/train.py --out build/training
-	$(PYTHON) training/export.py build/training/step_01800.pt --target build/training/spine_unet.onnx
+	$(PYTHON) training/export.py build/training/step_03200.pt --target build/training/spine_unet.onnx
 	$(PYTHON) training/compare.py build/training/spine_unet.onnx
 
 clean: ## Remove what the targets made.

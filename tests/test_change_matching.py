@@ -44,7 +44,7 @@ def test_neighbours_that_fit_no_better_are_no_slip(monkeypatch, fit):
 
 
 def test_one_disc_alone_has_to_show_it_more(monkeypatch):
-    one_off = every(0.95) | {Level.L3_L4: 0.86, Level.L4_L5: 0.9}
+    one_off = every(0.95) | {Level.L3_L4: 0.86, Level.L4_L5: 0.87}
     assert slips(monkeypatch, one_off, {-1: 0.85, 1: 0.87}) == frozenset()
     assert slips(monkeypatch, one_off, {-1: 0.85, 1: 0.92}) == frozenset({Level.L3_L4})
 
@@ -56,5 +56,13 @@ def test_a_disc_that_its_own_name_fits_better_is_not_another(monkeypatch):
 
 
 def test_a_disc_that_fits_nowhere_but_beside_it_has_slipped(monkeypatch):
-    nowhere = every(0.9) | {Level.L1_L2: -1.0, Level.L2_L3: 0.69}
+    nowhere = every(0.9) | {Level.L1_L2: -1.0, Level.L2_L3: 0.5}
     assert slips(monkeypatch, nowhere, {-1: 0.6, 1: 0.7}) == frozenset({Level.L1_L2})
+
+
+def test_a_disc_does_not_take_the_place_of_one_that_fits_there_nearly_as_well(monkeypatch):
+    """L2-L3 fits the disc above clearly better than its own, but L1-L2 fits that one nearly as well: no slip."""
+    named = dict(zip(STANDARD_LEVELS, (0.92, 0.9, 0.944, 0.954, 0.966), strict=True))
+    assert slips(monkeypatch, named, {-1: 0.945, 1: 0.7}) == frozenset()
+    displaced = named | {Level.L1_L2: 0.91}
+    assert slips(monkeypatch, displaced, {-1: 0.945, 1: 0.7}) == frozenset({Level.L2_L3})

@@ -130,26 +130,53 @@ def test_fat_suppressed_differently_well_shares_no_reading():
     assert "different_fat_suppression" in found.flags
 
 
-UNSURE = ("different_fat", "reference_drift", "joint_places_disagree", "series_shifts_disagree")
+UNSURE = ("different_fat", "joint_places_disagree", "series_shifts_disagree")
+TOGETHER = {"effusion_width_mm": 2.0, "joint_signal_ratio": 0.6}
+ALONE = {"perimeter_fraction": 0.5}
+
+
+def visits_apart(times_sdc, middles):
+    """Measures of two visits that lie so many SDC apart about a middle: `SDC = z sqrt(2) hypot(floor, 0.05 scale)`."""
+    more, less = dict(QUIET), dict(QUIET)
+    for name, middle in middles.items():
+        scale = (middle * (1 - middle)) ** 0.5 if name == "perimeter_fraction" else middle
+        sdc = SETTINGS.detection_z * 2**0.5 * (FLOORS[name] ** 2 + (0.05 * scale) ** 2) ** 0.5
+        more[name], less[name] = middle + 0.5 * times_sdc * sdc, middle - 0.5 * times_sdc * sdc
+    return more, less
 
 
 @pytest.mark.parametrize(
     ("times_sdc", "why", "change"),
     [
-        (1.5, "", Direction.IMPROVED),
-        *((1.5, why, Direction.UNCHANGED) for why in UNSURE),
+        (0.9, "", Direction.UNCHANGED),
+        (1.1, "", Direction.IMPROVED),
         *((1.7, why, Direction.UNCHANGED) for why in UNSURE),
         *((1.8, why, Direction.IMPROVED) for why in UNSURE),
     ],
 )
-def test_where_the_visits_share_less_a_move_within_the_interval_has_to_be_larger(times_sdc, why, change):
-    """As large as without a witness, 1.75 times the SDC."""
-    half = 0.5 * times_sdc * sdc_of_half_the_perimeter()
-    more, less = (QUIET | {"perimeter_fraction": 0.5 + part} for part in (half, -half))
+def test_two_measures_together_need_their_sdc_and_more_where_the_visits_share_less(times_sdc, why, change):
+    """Fluid and joint signal within the interval, both seen on the second series, too."""
+    more, less = visits_apart(times_sdc, TOGETHER)
     first, second = visit(3, more, (2, 4)), visit(2, less, (2, 3))
     second = replace(second, fat_suppression="poor") if why == "different_fat" else second
     registration = replace(asked(more, less), flags=(why,) if why in UNSURE[1:] else ())
     assert compare_joint(first, second, SETTINGS, registration).change is change
+
+
+@pytest.mark.parametrize(
+    ("times_sdc", "change"),
+    [(1.1, Direction.UNCHANGED), (1.7, Direction.UNCHANGED), (1.8, Direction.IMPROVED)],
+)
+def test_a_measure_alone_needs_more_within_the_interval_whoever_bears_witness(times_sdc, change):
+    more, less = visits_apart(times_sdc, ALONE)
+    found = compare_joint(visit(3, more, (2, 4)), visit(2, less, (2, 3)), SETTINGS, asked(more, less))
+    assert found.change is change
+
+
+def test_a_measure_alone_needs_its_sdc_where_the_grade_left_its_interval():
+    more, less = visits_apart(1.1, ALONE)
+    found = compare_joint(visit(3, more, (3, 4)), visit(2, less, (1, 2)), SETTINGS, asked(more, less))
+    assert found.change is Direction.IMPROVED
 
 
 @pytest.mark.parametrize("flag", UNSURE[1:])
@@ -165,11 +192,6 @@ def test_fat_suppressed_differently_well_does_not_hide_a_grade_that_left_its_int
     poorer = replace(visit(0, QUIET), fat_suppression="poor")
     found = compare_joint(visit(3, BRIGHT), poorer, SETTINGS, asked(BRIGHT, QUIET))
     assert found.change is Direction.IMPROVED
-
-
-def sdc_of_half_the_perimeter():
-    """`SDC = z sqrt(2) hypot(floor, share sqrt(p (1 - p)))` at p = 1/2 with the settings of these tests."""
-    return SETTINGS.detection_z * 2**0.5 * (FLOORS["perimeter_fraction"] ** 2 + (0.05 * 0.5) ** 2) ** 0.5
 
 
 WET = QUIET | {"effusion_width_mm": 3.0, "joint_signal_ratio": 0.9, "perimeter_fraction": 0.8}

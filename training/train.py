@@ -265,7 +265,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=Path("build/training"))
     parser.add_argument("--start", type=Path, default=None, help="weights to start from")
-    parser.add_argument("--steps", type=int, default=1800)
+    parser.add_argument("--steps", type=int, default=3200)
     parser.add_argument("--first", type=int, default=0, help="step to go on from, with --start")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rate", type=float, default=2e-3)

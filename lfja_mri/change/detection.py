@@ -44,9 +44,9 @@ class Moves:
     extension
         The way in which the tissue that spreads from the joint grew or shrank on both series; 0 where they tell none.
     sure
-        Whether both visits share what a threshold is wrong by. They do not where fat was suppressed differently well, the
-        reference tissues drifted, or the visits placed the joint or their series differently: a move within the interval
-        has to be as large there as without a witness.
+        Whether both visits share what a threshold is wrong by. They do not where fat was suppressed differently well, or the
+        visits placed the joint or their series differently: a move within the interval has to be as large there as without
+        a witness.
     """
 
     measures: tuple[MeasureChange, ...]
@@ -59,15 +59,19 @@ class Moves:
         """Return whether enough of the measures that decide moved as the grade did, from `first` to `second`.
 
         Each by more than its SDC, and on the witness the same way by a stated share of its own; the grade by any reading of
-        the witness. A grade that moved within its interval asks for more where nothing bears witness.
+        the witness. A grade that moved within its interval asks for more of a measure alone, and of all where nothing bears
+        witness.
         """
         direction = _sign(second - first)
         if direction == 0 or (self.witness and direction not in self.witness_directions):
             return False
-        moved = self._moved(direction, settings, within_interval=within_interval)
         steps = set(range(min(first, second) + 1, max(first, second) + 1))
-        speaking = (group for group in settings.deciding if not group.steps or steps & set(group.steps))
-        return any(len(moved & set(group.measures)) >= group.at_least for group in speaking)
+        for group in settings.deciding:
+            times = self._times(settings, within_interval=within_interval, together=group.at_least > 1)
+            moved = self._moved(direction, times, settings) & set(group.measures)
+            if (not group.steps or steps & set(group.steps)) and len(moved) >= group.at_least:
+                return True
+        return False
 
     def confirm_extension(self, settings: ChangeSettings) -> bool:
         """Return whether both series say that less, or more, spreads from the joint, and all measures asked for moved so, too.
@@ -76,14 +80,19 @@ class Moves:
         """
         if not self.witness or self.extension == 0:
             return False
-        moved = self._moved(self.extension, settings, within_interval=True)
-        return moved.issuperset(settings.extension.measures)
+        measures = settings.extension.measures
+        times = self._times(settings, within_interval=True, together=len(measures) > 1)
+        return self._moved(self.extension, times, settings).issuperset(measures)
 
-    def _moved(self, direction: int, settings: ChangeSettings, *, within_interval: bool) -> set[str]:
-        """Return the measures that moved so by more than chance allows, and on the witness, too."""
-        heard = self.witness and self.sure
-        inside = settings.witness.factor_within_interval if heard else settings.factor_within_interval
-        times = inside if within_interval else 1.0
+    def _times(self, settings: ChangeSettings, *, within_interval: bool, together: bool) -> float:
+        """By how many times its SDC a measure, alone or together with another, has to move."""
+        if not within_interval:
+            return 1.0
+        heard = self.witness and self.sure and together
+        return settings.witness.factor_within_interval if heard else settings.factor_within_interval
+
+    def _moved(self, direction: int, times: float, settings: ChangeSettings) -> set[str]:
+        """Return the measures that moved so by more than so many times their SDC, and on the witness, too."""
         moved = {one.name for one in self.measures if one.detected_beyond(times) == direction}
         return {name for name in moved if self._is_witnessed(name, direction, settings)}
 
@@ -111,13 +120,14 @@ def moves_between(
     witness = registration.witness if registration is not None else None
     sure = baseline.fat_suppression == follow_up.fat_suppression
     sure &= registration is None or not DOUBTS & set(registration.flags)
-    if witness is None:
+    if registration is None or witness is None:
         return Moves(measures, sure=sure)
     return Moves(
         measures,
         {one.name: one for one in changes(witness.baseline, witness.follow_up) if one.sdc is not None},
         witness.directions,
-        witness.extension_direction,
+        # Where the reference itself moved, all ratios to it move alike, on both series.
+        0 if REFERENCE_DRIFT in registration.flags else witness.extension_direction,
         sure,
     )
 

@@ -45,8 +45,8 @@ def numbering_slips(
 
     Returns
     -------
-    All levels of the baseline where the spine as a whole fits better one disc off; else those that do alone, on a disc that the one
-    of its own name does not fit better still: a disc of the follow-up is one disc of the baseline.
+    All levels of the baseline where the spine as a whole fits better one disc off; else those that do alone, on a disc that they fit
+    as much better than the disc of its own name does: a disc of the follow-up is one disc of the baseline.
     """
     names = [disc.level for disc in follow_up]
     fits: dict[int, dict[Level, float]] = {step: {} for step in (0, *NEIGHBOURS)}
@@ -78,7 +78,8 @@ def _slipped(
         alone.update(
             level
             for level, gain in gains.items()
-            if gain > settings.slip_margin and fits[step][level] > fits[0].get(claimed[step][level], NO_FIT)
+            if min(gain, _gain(fits[0].get(claimed[step][level], NO_FIT), fits[step][level]))
+            > settings.slip_margin
         )
     return frozenset(alone)
 

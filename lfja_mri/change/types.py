@@ -37,7 +37,7 @@ JOINT_PLACES_DISAGREE = "joint_places_disagree"
 """Flag: the visits had placed the joint further apart than a joint is thick."""
 SERIES_SHIFTS_DISAGREE = "series_shifts_disagree"
 """Flag: the visits judged differently how far the patient moved between series."""
-DOUBTS = frozenset({REFERENCE_DRIFT, JOINT_PLACES_DISAGREE, SERIES_SHIFTS_DISAGREE})
+DOUBTS = frozenset({JOINT_PLACES_DISAGREE, SERIES_SHIFTS_DISAGREE})
 """With any of these flags both visits do not share all that a threshold is wrong by."""
 
 
