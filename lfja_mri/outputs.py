@@ -16,6 +16,7 @@ from lfja_mri.grading import explain, explanation_facts, measurements_to_json
 from lfja_mri.model import AbsentJoint, Image, Joint, JointResult, NotGraded, StudyResult
 from lfja_mri.pipeline import Road
 from lfja_mri.report import About, label_map_files, study_page
+from lfja_mri.report.figures import joint_picture, overview_picture
 from lfja_mri.results import (
     GRADES_COLUMNS,
     JOINTS_COLUMNS,
@@ -126,11 +127,6 @@ def _explanations(result: StudyResult, road: Road, *, pictured: bool) -> dict[st
 def _pictures(result: StudyResult) -> dict[str, bytes]:
     if not result.images:
         return {}
-    from lfja_mri.report.figures import (  # half a second that a run without needs not
-        joint_picture,
-        overview_picture,
-    )
-
     pictures = {"overview.png": overview_picture(result)}
     for joint in result.joints:
         if joint.joint is not None:

@@ -9,14 +9,18 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from matplotlib.axes import Axes as Panel
-from matplotlib.figure import Figure
-
 from lfja_mri.model import Image, Joint, JointResult, Plane, StudyResult
 from lfja_mri.report import cuts, overview, paint, palette
 
 JOINT_CROP_MM = 70.0
 WORDS_PER_LINE = 130
+OVERVIEW_SIZE = (1200, 700)
+JOINT_SIZE = (960, 600)
+PANELS: tuple[tuple[Plane, paint.Box], ...] = (
+    (Plane.AXIAL, (19.0, 60.0, 471.0, 477.0)),
+    (Plane.SAGITTAL, (489.0, 60.0, 941.0, 477.0)),
+)
+MARGIN, TITLE, WORDS = 19.0, 27.0, 520.0
 
 
 def overview_picture(result: StudyResult) -> bytes:
@@ -32,9 +36,9 @@ def overview_picture(result: StudyResult) -> bytes:
     PNG. Left: the sagittal plane nearest the disc centres. Middle: the joints seen from the front, the patient's right on
     the viewer's left. Right: the grades as a table.
     """
-    with paint.canvas(12.0, 7.0) as figure:
-        overview.draw(figure, result)
-        return paint.png(figure)
+    sheet = paint.Sheet(*OVERVIEW_SIZE)
+    overview.draw(sheet, result)
+    return sheet.png()
 
 
 def joint_picture(result: JointResult, images: Sequence[Image]) -> bytes:
@@ -51,29 +55,30 @@ def joint_picture(result: JointResult, images: Sequence[Image]) -> bytes:
     -------
     PNG. Zones are cut by each image's own plane and moved by the series shift of that image.
     """
-    with paint.canvas(9.6, 6.0) as figure:
-        grid = figure.add_gridspec(1, 2, left=0.02, right=0.98, top=0.9, bottom=0.205, wspace=0.04)
-        for column, plane in enumerate((Plane.AXIAL, Plane.SAGITTAL)):
-            _draw_view(figure.add_subplot(grid[0, column]), result, images, plane)
-        _draw_title(figure, result)
-        _draw_words(figure, result)
-        return paint.png(figure)
+    sheet = paint.Sheet(*JOINT_SIZE)
+    for plane, box in PANELS:
+        _draw_view(sheet, box, result, images, plane)
+    _draw_title(sheet, result)
+    _draw_words(sheet, result)
+    return sheet.png()
 
 
-def _draw_view(panel: Panel, result: JointResult, images: Sequence[Image], plane: Plane) -> None:
+def _draw_view(
+    sheet: paint.Sheet, box: paint.Box, result: JointResult, images: Sequence[Image], plane: Plane
+) -> None:
     joint = result.joint
     image = None if joint is None else cuts.best_view(images, plane, joint, palette.sources_of(result))
     if joint is None or image is None:
         why = "joint not placed" if joint is None else f"no {plane.value} image shows this joint"
-        paint.draw_empty(panel, why)
+        paint.draw_empty(sheet, box, why)
         return
     shift = joint.shift_of(image.key)
     cut = cuts.cut_through(image.volume, joint.frame.centre_lps_mm + shift, JOINT_CROP_MM)
-    paint.draw_cut(panel, cut, f"{image.key}  {image.role}")
+    panel = paint.draw_cut(sheet, box, cut, f"{image.key}  {image.role}")
     _draw_outlines(panel, cut, joint, image)
 
 
-def _draw_outlines(panel: Panel, cut: cuts.Cut, joint: Joint, image: Image) -> None:
+def _draw_outlines(panel: paint.Panel, cut: cuts.Cut, joint: Joint, image: Image) -> None:
     shift = joint.shift_of(image.key)
     lines = [
         paint.Line(points_mm, outline.colour, 0.8)
@@ -83,39 +88,29 @@ def _draw_outlines(panel: Panel, cut: cuts.Cut, joint: Joint, image: Image) -> N
     if cuts.plane_of(image) is Plane.AXIAL:
         joint_line_mm = cut.to_picture(joint.frame.joint_line_lps_mm + shift)
         lines.append(paint.Line(joint_line_mm, palette.JOINT_LINE_COLOUR, 1.0))
-    paint.draw_lines(panel, lines)
-    panel.set_xlim(0.0, cut.width_mm)
-    panel.set_ylim(cut.height_mm, 0.0)
+    panel.lines(lines)
 
 
-def _draw_title(figure: Figure, result: JointResult) -> None:
+def _draw_title(sheet: paint.Sheet, result: JointResult) -> None:
     outcome = result.outcome
-    name = palette.name_of(result)
-    figure.text(0.02, 0.955, name, color="#ffffff", fontsize=15, fontweight="bold", va="center")
-    figure.text(
-        0.2,
-        0.955,
-        f" {palette.grade_words(outcome)} ",
-        color=palette.text_colour_of(outcome),
-        fontsize=12,
-        va="center",
-        bbox={"facecolor": palette.colour_of(outcome), "edgecolor": "none", "pad": 4},
-    )
-    _draw_key(figure)
+    sheet.write((MARGIN, TITLE), palette.name_of(result), paint.Style(15, "#ffffff", bold=True))
+    grade = paint.Style(12, palette.text_colour_of(outcome), behind=palette.colour_of(outcome), pad_pt=4)
+    sheet.write((0.21 * sheet.width, TITLE), palette.grade_words(outcome), grade)
+    _draw_key(sheet)
 
 
-def _draw_key(figure: Figure) -> None:
+def _draw_key(sheet: paint.Sheet) -> None:
     entries = [(outline.name, outline.colour) for outline in palette.OUTLINES]
-    right = 0.98
+    right = sheet.width - MARGIN
     for name, colour in [("joint line", palette.JOINT_LINE_COLOUR), *entries[::-1]]:
-        figure.text(right, 0.955, name, color=colour, fontsize=9, ha="right", va="center")
-        right -= 0.02 + 0.0085 * len(name)
+        sheet.write((right, TITLE), name, paint.Style(9, colour, across="r"))
+        right -= 19.0 + 8.2 * len(name)
 
 
-def _draw_words(figure: Figure, result: JointResult) -> None:
+def _draw_words(sheet: paint.Sheet, result: JointResult) -> None:
     lines = textwrap.wrap(palette.because(result.outcome), WORDS_PER_LINE)[:3]
     flags = palette.flags_of(result)
     if flags:
         lines += textwrap.wrap("flags: " + ", ".join(flags).replace("_", " "), WORDS_PER_LINE)[:2]
     lines.append(palette.DISCLAIMER)
-    figure.text(0.02, 0.133, "\n".join(lines), color=paint.INK, fontsize=9, va="top", linespacing=1.35)
+    sheet.write((MARGIN, WORDS), "\n".join(lines), paint.Style(down="a"))
