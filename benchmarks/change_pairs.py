@@ -1,6 +1,6 @@
 """Phantom people scanned again and again: baseline, the same day again, that day with other echo times, and a year later.
 
-Evaluation seeds start at 14110 (the 110 people from 14000 up were judged once, and what they missed is known); the smallest
+Evaluation seeds start at 14110 (the 110 people from 14000 up were judged once, and what they missed is known), those whose follow-up is renumbered at 14130; the smallest
 detectable changes in `configs/repeatability.toml` come from training seeds (600 and up). All scans of a person follow one
 protocol, as a trial's do: echo, repetition and inversion times hold, while place, posture, motion, noise, fat suppression,
 coil and the pulsing of CSF are new on every occasion. Discs are the true ones moved by 1.5 mm and turned by 2 degrees at random, so that these figures tell
@@ -56,6 +56,7 @@ from lfja_mri.tables import write_text
 
 KEPT = ROOT / "evaluation_output" / "change"
 FIRST_EVALUATION_SEED = 14110
+FIRST_SLIP_SEED = 14130
 FIRST_TRAINING_SEED = 600
 TRAINING_PEOPLE = 13
 SERIES = ("sagittal_stir", "axial_t2", "axial_t2_fs")

@@ -93,7 +93,7 @@ class RegistrationSettings(Settings):
     most_error_mm: float = Field(gt=0)
     most_joint_disagreement_mm: float = Field(gt=0)
     slip_margin: float = Field(gt=0)
-    slip_margin_spine: float = Field(gt=0)
+    slip_margin_spine: float = Field(ge=0)
     reference_drift: float = Field(gt=0)
 
 
