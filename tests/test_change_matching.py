@@ -37,6 +37,13 @@ def test_a_spine_of_like_discs_slips_by_little_correlation_and_is_caught(monkeyp
     assert slips(monkeypatch, every(0.95), {-1: 0.98, 1: 0.9}) == frozenset(STANDARD_LEVELS)
 
 
+@pytest.mark.parametrize(("beside", "slipped"), [(0.939, False), (0.94, False), (0.941, True)])
+def test_a_spine_slips_where_it_fits_better_one_off_at_all(monkeypatch, beside, slipped):
+    """Every disc fits its own name by 0.94; not even as well beside it, as well, and a little better."""
+    expected = frozenset(STANDARD_LEVELS) if slipped else frozenset()
+    assert slips(monkeypatch, every(0.94), {-1: 0.7, 1: beside}) == expected
+
+
 @pytest.mark.parametrize("fit", [0.5, 0.9, 0.98, 1.0])
 def test_neighbours_that_fit_no_better_are_no_slip(monkeypatch, fit):
     assert slips(monkeypatch, every(fit), {-1: fit, 1: fit - 0.02}) == frozenset()
@@ -44,7 +51,7 @@ def test_neighbours_that_fit_no_better_are_no_slip(monkeypatch, fit):
 
 
 def test_one_disc_alone_has_to_show_it_more(monkeypatch):
-    one_off = every(0.95) | {Level.L3_L4: 0.86, Level.L4_L5: 0.87}
+    one_off = every(0.97) | {Level.L3_L4: 0.86, Level.L4_L5: 0.87}
     assert slips(monkeypatch, one_off, {-1: 0.85, 1: 0.87}) == frozenset()
     assert slips(monkeypatch, one_off, {-1: 0.85, 1: 0.92}) == frozenset({Level.L3_L4})
 
@@ -56,7 +63,7 @@ def test_a_disc_that_its_own_name_fits_better_is_not_another(monkeypatch):
 
 
 def test_a_disc_that_fits_nowhere_but_beside_it_has_slipped(monkeypatch):
-    nowhere = every(0.9) | {Level.L1_L2: -1.0, Level.L2_L3: 0.5}
+    nowhere = every(0.95) | {Level.L1_L2: -1.0, Level.L2_L3: 0.5}
     assert slips(monkeypatch, nowhere, {-1: 0.6, 1: 0.7}) == frozenset({Level.L1_L2})
 
 
