@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from lfja_mri.results import (
     level_rows,
 )
 from lfja_mri.tables import to_csv, write_bytes
+from lfja_mri.threads import of_each
 
 PAGE = "report.html"
 
@@ -49,7 +51,7 @@ def study_content(result: StudyResult, visit: Visit, road: Road, extras: Extras)
     }
     files |= _regions(result)
     if extras.pictures:
-        files |= _pictures(result)
+        files |= _pictures(result, road.settings.levels.threads)
     if extras.pages:
         files[PAGE] = _page(result, visit, road).encode()
     return StudyFiles(files, record(result, road))
@@ -124,14 +126,13 @@ def _explanations(result: StudyResult, road: Road, *, pictured: bool) -> dict[st
     return {"explanations.txt": text.encode(), "explanations.json": to_json({"joints": told})}
 
 
-def _pictures(result: StudyResult) -> dict[str, bytes]:
+def _pictures(result: StudyResult, threads: int = 1) -> dict[str, bytes]:
     if not result.images:
         return {}
-    pictures = {"overview.png": overview_picture(result)}
-    for joint in result.joints:
-        if joint.joint is not None:
-            pictures[picture_name(joint)] = joint_picture(joint, result.images)
-    return pictures
+    placed = [joint for joint in result.joints if joint.joint is not None]
+    drawn = of_each(partial(joint_picture, images=result.images), placed, threads)
+    names = map(picture_name, placed)
+    return {"overview.png": overview_picture(result), **dict(zip(names, drawn, strict=True))}
 
 
 def _page(result: StudyResult, visit: Visit, road: Road) -> str:

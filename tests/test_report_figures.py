@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from functools import partial
 
 import fake_results as fake
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image as Picture
 from lfja_mri.errors import Reason
 from lfja_mri.model import Contrast, Image, Level, NotGraded, Plane, Role, Side, Zone
 from lfja_mri.report import cuts, figures, palette
+from lfja_mri.threads import of_each
 
 JOINT = (Level.L4_L5, Side.LEFT)
 PIXEL_MM = 0.8
@@ -187,3 +189,11 @@ def test_every_outline_is_drawn_in_its_colour_around_the_joint():
         rows, columns = np.nonzero(np.abs(axial - wanted).max(axis=2) < 40)
         assert columns.size > 20, name
         assert np.hypot(rows.mean() - 210, columns.mean() - 205) < 60, name
+
+
+def test_pictures_are_the_same_on_one_thread_and_on_two(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    result = fake.study_result()
+    placed = [joint for joint in result.joints if joint.joint is not None]
+    draw = partial(figures.joint_picture, images=result.images)
+    assert of_each(draw, placed, 2) == of_each(draw, placed, 1)
