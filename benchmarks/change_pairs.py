@@ -1,10 +1,11 @@
 """Phantom people scanned again and again: baseline, the same day again, that day with other echo times, and a year later.
 
-Evaluation seeds start at 14110 (the 110 people from 14000 up were judged once, and what they missed is known), those whose follow-up is renumbered at 14130; the smallest
-detectable changes in `configs/repeatability.toml` come from training seeds (600 and up). All scans of a person follow one
-protocol, as a trial's do: echo, repetition and inversion times hold, while place, posture, motion, noise, fat suppression,
-coil and the pulsing of CSF are new on every occasion. Discs are the true ones moved by 1.5 mm and turned by 2 degrees at random, so that these figures tell
-about change and not about the search for levels. A year later every joint that can is one or two grades better or worse.
+Evaluation seeds start at 14110, those whose follow-up is renumbered at 14130 (the 110 people from 14000 up were judged
+once, and what they missed is known); the smallest detectable changes in `configs/repeatability.toml` come from training
+seeds (600 and up). All scans of a person follow one protocol, as a trial's do: echo, repetition and inversion times hold,
+while place, posture, motion, noise, fat suppression, coil and the pulsing of CSF are new on every occasion. Discs are the
+true ones moved by 1.5 mm and turned by 2 degrees at random, so that these figures tell about change and not about the
+search for levels. A year later every joint that can is one or two grades better or worse.
 
 Each person is measured once, in a process of its own; what came out is kept, named by a digest of the code and settings
 that decide it, so that a run that was stopped goes on where it was.

@@ -12,7 +12,7 @@ from lfja_mri.outputs import Extras
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run goes about its work; nothing here changes a result."""
+    """What the command line asks of a run beside the studies; None leaves it to the machine or to the defaults."""
 
     jobs: int | None = None
     timeout_s: float | None = None

@@ -65,6 +65,8 @@ class Sheet:
     width: int
     height: int
     words: list[tuple[Place, str, Style]] = field(default_factory=list)
+    fine: Image.Image = field(init=False)
+    draw: ImageDraw.ImageDraw = field(init=False)
 
     def __post_init__(self) -> None:
         """Start with an empty sheet."""
