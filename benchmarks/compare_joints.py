@@ -9,7 +9,7 @@ import numpy as np
 from lfja_mri.facets.prior import site_of
 from lfja_mri.facets.zones import build_zones
 from lfja_mri.geometry import apply, unit
-from lfja_mri.model import BoolArray, FloatArray, Joint, JointFrame, LevelMap, StudyImages, Zone, Zones
+from lfja_mri.model import BoolArray, FloatArray, Joint, JointFrame, Level, LevelMap, StudyImages, Zone, Zones
 from lfja_mri.phantom import PhantomTruth
 from lfja_mri.settings.facets import FacetsSettings
 
@@ -19,19 +19,20 @@ WHOLE_JOINT = (Zone.JOINT_SPACE, Zone.CAPSULE, Zone.SUPERIOR_PROCESS, Zone.INFER
 
 @dataclass(frozen=True)
 class Compared:
-    """One placed joint against its truth."""
+    """One placed joint against its truth.
+
+    `named_right` holds where its disc is nearest to the true disc of that name, and the joint to the true joint of that
+    level and side; `numbering_flagged` where the program doubts the names of this spine's levels.
+    """
 
     centre_error_mm: float
     angle_error_deg: float
     slab_overlap: float
     whole_overlap: float
-    side_right: bool
+    named_right: bool
+    numbering_flagged: bool
     shifts: tuple[tuple[float, float], ...]
     shifts_unknown: int
-
-
-NO_SUCH_JOINT = Compared(99.0, 180.0, 0.0, 0.0, side_right=False, shifts=(), shifts_unknown=0)
-"""A joint placed at a level that this person does not have."""
 
 
 def compare(
@@ -40,7 +41,7 @@ def compare(
     """Compare a joint in the frame of the image that it was found in."""
     frame = joint.frame
     if all((true.level, true.side) != (frame.level, frame.side) for true in truth.joints):
-        return NO_SUCH_JOINT
+        return _no_such_joint(levels)
     true = truth.joint(frame.level, frame.side)
     others = {shift.image_key for shift in joint.shifts}
     own = next(image.key for image in images.images if image.key not in others)
@@ -66,10 +67,32 @@ def compare(
         angle_error_deg=abs(frame.angle_deg - true.angle_deg),
         slab_overlap=_slab_overlap(joint, truth, own),
         whole_overlap=_whole_overlap(joint, levels, truth, own, settings),
-        side_right=min(distances, key=lambda key: distances[key]) == (frame.level, frame.side),
+        named_right=min(distances, key=lambda key: distances[key]) == (frame.level, frame.side)
+        and _disc_named_right(frame.level, levels, truth, own),
+        numbering_flagged=bool(levels.flags),
         shifts=shifts,
         shifts_unknown=len(imaged) - len(shifts),
     )
+
+
+def _no_such_joint(levels: LevelMap) -> Compared:
+    """Return what a joint at a level that this person does not have is worth."""
+    flagged = bool(levels.flags)
+    return Compared(
+        99.0, 180.0, 0.0, 0.0, named_right=False, numbering_flagged=flagged, shifts=(), shifts_unknown=0
+    )
+
+
+def _disc_named_right(level: Level, levels: LevelMap, truth: PhantomTruth, own: str) -> bool:
+    """Return whether the disc of a level lies nearer to the true disc of its name than to any other."""
+    disc = levels.disc(level)
+    if disc is None:
+        return False
+    away = {
+        true.level: np.linalg.norm(truth.moved(own, true.frame.origin[None])[0] - disc.centre_lps_mm)
+        for true in truth.discs
+    }
+    return min(away, key=lambda name: away[name]) == level
 
 
 def _slab_overlap(joint: Joint, truth: PhantomTruth, own: str) -> float:

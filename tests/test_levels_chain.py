@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import fake_spine
 import numpy as np
 import pytest
 
 from lfja_mri.config import load_pipeline_settings
+from lfja_mri.geometry import apply
 from lfja_mri.levels.canal import best_path, canal_line
 from lfja_mri.levels.locate import course_of
 from lfja_mri.levels.network import Segmentation
@@ -80,6 +83,8 @@ def test_disc_between_s1_and_s2_is_no_lumbar_level_but_is_flagged() -> None:
     assert naming.sacral == 4
     assert naming.levels[4:] == (Level.L5_S1, None)
     assert "transitional_anatomy_suspected" in naming.flags
+    assert naming.certainty <= SETTINGS.suspected_confidence < SETTINGS.uncertain_below
+    assert name_discs(chain, SETTINGS, Level.L5_S1).certainty > SETTINGS.suspected_confidence
 
 
 def test_lowest_level_overrides_the_names() -> None:
@@ -138,6 +143,30 @@ def test_spacing_costs_nothing_for_a_pitch_and_much_for_less() -> None:
     assert spacing_cost(35.0, SETTINGS) == 0.0
     assert spacing_cost(8.0, SETTINGS) > 1.0
     assert 0.0 < spacing_cost(70.0, SETTINGS) < spacing_cost(130.0, SETTINGS)
+
+
+def test_spacing_costs_more_and_more_below_the_usual_pitch_without_a_jump() -> None:
+    usual, rare = SETTINGS.usual_pitch_mm[0], SETTINGS.pitch_mm[0]
+    costs = [spacing_cost(step, SETTINGS) for step in np.arange(rare - 4.0, usual + 0.01, 0.25)]
+    assert costs[-1] == 0.0
+    assert all(0.0 < one - other < 0.05 for one, other in pairwise(costs[:-1]))
+
+
+def test_a_cleft_within_a_vertebra_is_no_disc() -> None:
+    field, centres = fake_spine.spine()
+    middle = (centres[1] + centres[2]) / 2
+    column, row, _ = np.rint(apply(np.linalg.inv(field.voxel_to_lps), middle[None])[0]).astype(int)
+    cleft = np.s_[:, 6:9, row - 2 : row + 3, column - 4 : column + 5]
+    field.shares[cleft] = 0.0
+    field.shares[(fake_spine.CLASSES.index("disc"), *cleft[1:])] = 1.0
+    chain = find_chain(field, SETTINGS)
+    assert chain is not None
+    assert len(chain.discs) == len(centres)
+
+
+def test_a_disc_beside_a_flat_vertebra_is_kept() -> None:
+    least, clear = SETTINGS.pitch_mm[0], 0.9 - SETTINGS.least_score
+    assert spacing_cost(least, SETTINGS) < clear
 
 
 def test_path_follows_the_ridge() -> None:

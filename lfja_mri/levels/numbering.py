@@ -27,6 +27,7 @@ from lfja_mri.settings.levels import LevelsSettings, MeasureByPart, NumberingSet
 LUMBAR, LUMBOSACRAL, SACRAL = range(3)
 BODY, S1, S2 = range(3)
 FLOOR = 0.02
+TRANSITIONAL = "transitional_anatomy_suspected"
 NAMES_BY_LOWEST = {
     Level.L5_S1: STANDARD_LEVELS,
     Level.L6_S1: LEVELS_WITH_L6,
@@ -157,6 +158,8 @@ def name_chain(
         basis = NumberingBasis.OVERRIDE
     if seen:
         flags = transitional_flags(chain, sacral, certainty, settings)
+        if TRANSITIONAL in flags and basis is not NumberingBasis.OVERRIDE:
+            certainty = min(certainty, settings.suspected_confidence)
     else:
         certainty, flags = min(certainty, settings.assumed_confidence), ("sacrum_not_in_view",)
     return Naming(spread_names(names, sacral, count), sacral, certainty, basis, flags, seen)
@@ -179,7 +182,7 @@ def transitional_flags(
     if certainty < settings.uncertain_below:
         flags.append("numbering_uncertain")
     if sacral + 1 < len(chain.discs) and _well_formed(chain.discs[sacral + 1], chain.discs[sacral], settings):
-        flags.append("transitional_anatomy_suspected")
+        flags.append(TRANSITIONAL)
     return tuple(flags)
 
 

@@ -89,10 +89,17 @@ def distance_mm(upper: Candidate, lower: Candidate) -> float:
 
 
 def spacing_cost(step_mm: float, settings: LevelsSettings) -> float:
-    """Zero for one vertebra's pitch; a little for each disc skipped; prohibitive for less than a pitch."""
+    """Zero for one vertebra's pitch; a little for each disc skipped; from a rare pitch down more and more, in the end prohibitive.
+
+    Two short steps in a row cost more than a weak candidate is worth: what lies between them is a cleft or a vein within
+    a vertebra, not a disc. A well seen disc beside a collapsed vertebra is worth more than its short step costs.
+    """
     low, high = settings.pitch_mm
+    usual, _ = settings.usual_pitch_mm
     if step_mm < low:
         return 2.0 * (low - step_mm) / low + 0.5
+    if step_mm < usual:
+        return 0.5 * (usual - step_mm) / (usual - low)
     skipped = max(0.0, np.ceil(step_mm / high) - 1)
     return float(0.35 * skipped)
 

@@ -71,6 +71,7 @@ class LevelsSettings(Settings):
     last_segment_mm: float
     default_disc_mm: tuple[float, float, float]
     assumed_confidence: float
+    suspected_confidence: float
     uncertain_below: float
     remnant_share: float
     middle_half_width_mm: float
