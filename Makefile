@@ -75,7 +75,8 @@ fuzz: $(STAMP) ## Throw damaged files at ingestion for a minute.
 	@mkdir -p build/fuzz
 	$(BIN)/python benchmarks/fuzz/fuzz_ingest.py -max_total_time=60 -timeout=20 -print_final_stats=1 -artifact_prefix=build/ build/fuzz benchmarks/fuzz/corpus
 
-train: ## Train the localisation network again and set it beside the shipped one (needs torch, this project and the SPIDER slices; see training/MODEL_CARD.md).
+train: export PYTHONPATH := .
+train: ## Train the localisation network again and set it beside the shipped one (needs torch and the SPIDER slices; see training/MODEL_CARD.md).
 	$(PYTHON) training/train.py --out build/training
 	$(PYTHON) training/export.py build/training/step_03200.pt --target build/training/spine_unet.onnx
 	$(PYTHON) training/compare.py build/training/spine_unet.onnx
