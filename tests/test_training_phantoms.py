@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 TRAINING = Path(__file__).resolve().parent.parent / "training"
-SEED = 801
+SEED = 802
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,9 @@ def rows_of(sample, kind):
     return np.argwhere(sample.classes == kind)[:, 0]
 
 
-def columns_of(sample, kind):
-    return np.argwhere(sample.classes == kind)[:, 1]
+def lumbar_columns_of(sample, kind, s1):
+    lumbar = sample.classes[: rows_of(sample, s1).min()]  # the sacral canal runs on to the back
+    return np.argwhere(lumbar == kind)[:, 1]
 
 
 @pytest.mark.slow
@@ -49,8 +50,11 @@ def test_every_series_gives_slices_of_one_made_up_person(samples, phantoms):
 def test_rows_run_to_the_feet_and_columns_to_the_back(samples, phantoms):
     for sample in samples:
         assert rows_of(sample, phantoms.BODY).mean() < rows_of(sample, phantoms.S1).mean()
-        assert columns_of(sample, phantoms.BODY).mean() < columns_of(sample, phantoms.CANAL).mean()
-        assert columns_of(sample, phantoms.CANAL).mean() < columns_of(sample, phantoms.POSTERIOR).mean()
+        body, canal, behind = (
+            lumbar_columns_of(sample, kind, phantoms.S1).mean()
+            for kind in (phantoms.BODY, phantoms.CANAL, phantoms.POSTERIOR)
+        )
+        assert body < canal < behind
 
 
 @pytest.mark.slow
