@@ -237,7 +237,7 @@ def _overlap_rows(
     for words, chosen in ((figure, joints), (f"{figure}, level named right", _named(joints))):
         overlaps = [getattr(joint, name) for joint in chosen] or [0.0]
         mean = float(np.mean(overlaps))
-        yield Row(words, f"{mean:.2f} ({len(chosen)} joints)", f">= {target:.2f}", mean >= target, data)
+        yield Row(words, f"{mean:.3f} ({len(chosen)} joints)", f">= {target:.2f}", mean >= target, data)
 
 
 def _named(joints: Sequence[Compared]) -> list[Compared]:

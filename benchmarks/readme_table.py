@@ -22,6 +22,7 @@ SHOWN = (
     "grades: joints within one grade of the truth",
     "grades: grade-0 joints called 2 or more",
     "joint slab (space and 2 mm) IoU, axial slices",
+    "joint slab (space and 2 mm) IoU, axial slices, level named right",
     "unchanged joints called changed",
     "true improvements found",
     "true worsening found",
