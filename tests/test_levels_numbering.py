@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import fake_spine
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from lfja_mri.config import load_pipeline_settings
 from lfja_mri.levels.consensus import Reading, common_row, decide, read_chain
 from lfja_mri.levels.network import Segmentation
-from lfja_mri.levels.numbering import hypothesis_scores, log_density, name_discs, shares_of
+from lfja_mri.levels.numbering import hypothesis_scores, log_density, name_discs, sacrum_in_view, shares_of
 from lfja_mri.levels.sequence import Chain, course_cost, find_chain
 from lfja_mri.levels.shape import MEASURES
 from lfja_mri.model import Contrast, Image, Level, NumberingBasis, Plane, Role, Volume
@@ -197,3 +198,17 @@ def test_shares_sum_to_one_and_soften() -> None:
     assert sharp.sum() == pytest.approx(1.0)
     assert soft.sum() == pytest.approx(1.0)
     assert sharp.max() > soft.max()
+
+
+@pytest.mark.parametrize(
+    ("inside", "seen", "answer"),
+    [(1.0, 0.9, True), (0.81, 0.31, True), (0.79, 0.9, False), (0.81, 0.29, False)],
+)
+def test_the_sacrum_is_in_view_where_most_of_its_place_is_and_bone_is_seen_there(
+    inside, seen, answer
+) -> None:
+    """A view that ends within L5 still holds half of the place where S1 would be."""
+    chain = chain_of(fake_spine.spine(discs=5)[0])
+    segments, shares = chain.segments.copy(), chain.inside.copy()
+    segments[4], shares[4] = (0.0, seen, 0.0), inside
+    assert sacrum_in_view(replace(chain, segments=segments, inside=shares), 4) is answer

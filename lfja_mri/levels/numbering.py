@@ -27,6 +27,8 @@ from lfja_mri.settings.levels import LevelsSettings, MeasureByPart, NumberingSet
 LUMBAR, LUMBOSACRAL, SACRAL = range(3)
 BODY, S1, S2 = range(3)
 FLOOR = 0.02
+MOST = 0.8  # share of a segment that must lie in view for the image to show it
+LEAST_SEEN = 0.3  # share of bone in a segment below which the network saw none there
 TRANSITIONAL = "transitional_anatomy_suspected"
 NAMES_BY_LOWEST = {
     Level.L5_S1: STANDARD_LEVELS,
@@ -62,7 +64,7 @@ def network_evidence(chain: Chain, settings: NumberingSettings) -> FloatArray:
 
     A segment outside the image says nothing.
     """
-    total = np.maximum(chain.segments.sum(axis=1), 0.3)
+    total = np.maximum(chain.segments.sum(axis=1), LEAST_SEEN)
     sacral = chain.segments[:, [S1, S2]].sum(axis=1)
     s1, s2 = chain.segments[:, S1] + FLOOR, chain.segments[:, S2] + FLOOR
     as_body = np.log(np.clip(chain.segments[:, BODY] / total, FLOOR, 1.0))
@@ -128,8 +130,11 @@ def name_discs(chain: Chain, settings: LevelsSettings, lowest_level: Level | Non
 
 
 def sacrum_in_view(chain: Chain, k: int) -> bool:
-    """Tell whether the image shows what lies below a disc."""
-    return bool(chain.inside[k] > 0.5)
+    """Tell whether the image shows what lies below a disc: most of the place is inside it, and bone is seen there.
+
+    A view that ends within the vertebra below the disc holds half of the place; what is left of L5 looks like S1 there.
+    """
+    return bool(chain.inside[k] > MOST and chain.segments[k].sum() > LEAST_SEEN)
 
 
 def name_chain(
