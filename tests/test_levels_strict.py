@@ -15,7 +15,12 @@ from lfja_mri.batch.outcome import RunReport
 from lfja_mri.errors import ExitCode
 from lfja_mri.tables import read_csv
 
-ABOVE_THE_SACRUM_MM = -40.0  # of LPS z: through L4-L5 of the sample's baseline
+CUTS_LPS_Z_MM = (
+    -40.0,
+    -45.0,
+    -52.0,
+    -60.0,
+)  # from L4-L5 of the sample's baseline (-36) down into L5 (its lower plate: -66)
 SURE = {"status": "graded", "numbering_basis": "sacrum"}
 ASSUMED = {"status": "graded", "numbering_basis": "assumed"}
 BARE = {"status": "not_graded", "numbering_basis": "sacrum"}
@@ -50,15 +55,15 @@ def test_the_last_line_of_a_run_tells_of_assumed_names():
     assert run_summary(rows, 1, 0).endswith("2 of 2 joints graded; level names assumed for 1 joint")
 
 
-def cut_above_the_sacrum(study: Path, target: Path) -> None:
-    """Copy a study; its sagittal slices lose their lower rows."""
+def cut_above_the_sacrum(study: Path, target: Path, lowest_mm: float) -> None:
+    """Copy a study; its sagittal slices lose the rows below a height."""
     target.mkdir()
     for path in sorted(study.glob("*.dcm")):
         slice_ = pydicom.dcmread(path)
         right, down = np.array(slice_.ImageOrientationPatient, dtype=float).reshape(2, 3)
         if abs(right[0]) < 0.5:
             step = -float(down[2]) * float(slice_.PixelSpacing[0])
-            rows = int((float(slice_.ImagePositionPatient[2]) - ABOVE_THE_SACRUM_MM) / step)
+            rows = int((float(slice_.ImagePositionPatient[2]) - lowest_mm) / step)
             pixels = slice_.pixel_array[:rows]
             slice_.decompress()
             slice_.Rows, slice_.PixelData = rows, np.ascontiguousarray(pixels).tobytes()
@@ -66,10 +71,11 @@ def cut_above_the_sacrum(study: Path, target: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("lowest_mm", CUTS_LPS_Z_MM)
 def test_a_study_without_the_sacrum_is_graded_with_assumed_names_and_fails_a_strict_run(
-    sample_data, tmp_path
+    sample_data, tmp_path, lowest_mm
 ):
-    cut_above_the_sacrum(sample_data / "baseline", tmp_path / "in")
+    cut_above_the_sacrum(sample_data / "baseline", tmp_path / "in", lowest_mm)
     words = ["grade", tmp_path / "in", "--out", tmp_path / "out", "--no-pictures", "--no-report", "--strict"]
     done = CliRunner().invoke(app, [*map(str, words)])
     assert done.exit_code == ExitCode.CHECK_NOT_MET
