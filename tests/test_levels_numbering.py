@@ -211,4 +211,4 @@ def test_the_sacrum_is_in_view_where_most_of_its_place_is_and_bone_is_seen_there
     chain = chain_of(fake_spine.spine(discs=5)[0])
     segments, shares = chain.segments.copy(), chain.inside.copy()
     segments[4], shares[4] = (0.0, seen, 0.0), inside
-    assert sacrum_in_view(replace(chain, segments=segments, inside=shares), 4) is answer
+    assert sacrum_in_view(replace(chain, segments=segments, inside=shares), 4, SETTINGS.numbering) is answer

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from training_modules import training_module
 
-TRAINING = Path(__file__).resolve().parent.parent / "training"
 SHAPE = (300, 200)
 
 
@@ -21,13 +18,8 @@ def box(top: float, left: float, height: float, width: float) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def midsagittal():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(TRAINING))
-        import midsagittal
-
-        yield midsagittal
-    for name in ("midsagittal", "data"):
-        sys.modules.pop(name, None)
+    with training_module("midsagittal") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from training_modules import training_module
 
-TRAINING = Path(__file__).resolve().parent.parent / "training"
 SEED = 802
 
 
 @pytest.fixture(scope="module")
 def phantoms():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(TRAINING))
-        import phantoms
-
-        yield phantoms
-    for name in ("phantoms", "data"):
-        sys.modules.pop(name, None)
+    with training_module("phantoms") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")

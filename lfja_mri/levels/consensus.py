@@ -11,7 +11,7 @@ from lfja_mri.levels.network import inside_share
 from lfja_mri.levels.numbering import Naming, hypothesis_scores, name_chain, sacrum_in_view, shares_of
 from lfja_mri.levels.sequence import Chain
 from lfja_mri.model import STANDARD_LEVELS, FloatArray, Image, Level
-from lfja_mri.settings.levels import LevelsSettings
+from lfja_mri.settings.levels import LevelsSettings, NumberingSettings
 
 LUMBAR_DISCS = len(STANDARD_LEVELS)
 
@@ -66,7 +66,7 @@ def decide(readings: Sequence[Reading], settings: LevelsSettings, lowest_level: 
     alike = counted_alike(row, best)
     index = int(np.argmax(alike))
     lead, chosen = ordered[index], place_of(row.places[index], best)
-    seen = any(in_view(reading, at, best) for reading, at in pairs)
+    seen = any(in_view(reading, at, best, rules) for reading, at in pairs)
     certainty = float(shares[best] * alike[index])
     naming = name_chain(lead.chain, chosen, certainty, settings, lowest_level, seen=seen)
     doubted = alike[index] < 1.0 or disagree(scores, best, settings)
@@ -119,10 +119,10 @@ def scores_on_row(
     return np.asarray(np.maximum(all_scores - all_scores.max(), -settings.numbering.strongest_series))
 
 
-def in_view(reading: Reading, at: tuple[int | None, ...], best: int) -> bool:
+def in_view(reading: Reading, at: tuple[int | None, ...], best: int, settings: NumberingSettings) -> bool:
     """Tell whether a series shows the chosen disc of the row and the sacrum below it."""
     k = place_of(at, best)
-    return k is not None and sacrum_in_view(reading.chain, k)
+    return k is not None and sacrum_in_view(reading.chain, k, settings)
 
 
 def place_of(at: tuple[int | None, ...], best: int) -> int | None:

@@ -27,8 +27,6 @@ from lfja_mri.settings.levels import LevelsSettings, MeasureByPart, NumberingSet
 LUMBAR, LUMBOSACRAL, SACRAL = range(3)
 BODY, S1, S2 = range(3)
 FLOOR = 0.02
-MOST = 0.8  # share of a segment that must lie in view for the image to show it
-LEAST_SEEN = 0.3  # share of bone in a segment below which the network saw none there
 TRANSITIONAL = "transitional_anatomy_suspected"
 NAMES_BY_LOWEST = {
     Level.L5_S1: STANDARD_LEVELS,
@@ -64,7 +62,7 @@ def network_evidence(chain: Chain, settings: NumberingSettings) -> FloatArray:
 
     A segment outside the image says nothing.
     """
-    total = np.maximum(chain.segments.sum(axis=1), LEAST_SEEN)
+    total = np.maximum(chain.segments.sum(axis=1), settings.least_bone_seen)
     sacral = chain.segments[:, [S1, S2]].sum(axis=1)
     s1, s2 = chain.segments[:, S1] + FLOOR, chain.segments[:, S2] + FLOOR
     as_body = np.log(np.clip(chain.segments[:, BODY] / total, FLOOR, 1.0))
@@ -125,16 +123,17 @@ def name_discs(chain: Chain, settings: LevelsSettings, lowest_level: Level | Non
     shares = shares_of(hypothesis_scores(chain, settings.numbering), settings.numbering.temperature)
     best = int(np.argmax(shares))
     chosen = best if best < len(chain.discs) else None
-    seen = chosen is not None and sacrum_in_view(chain, chosen)
+    seen = chosen is not None and sacrum_in_view(chain, chosen, settings.numbering)
     return name_chain(chain, chosen, float(shares[best]), settings, lowest_level, seen=seen)
 
 
-def sacrum_in_view(chain: Chain, k: int) -> bool:
+def sacrum_in_view(chain: Chain, k: int, settings: NumberingSettings) -> bool:
     """Tell whether the image shows what lies below a disc: most of the place is inside it, and bone is seen there.
 
     A view that ends within the vertebra below the disc holds half of the place; what is left of L5 looks like S1 there.
     """
-    return bool(chain.inside[k] > MOST and chain.segments[k].sum() > LEAST_SEEN)
+    bone = float(chain.segments[k].sum())
+    return bool(chain.inside[k] > settings.most_in_view and bone > settings.least_bone_seen)
 
 
 def name_chain(

@@ -19,6 +19,8 @@ class NumberingSettings(Settings):
 
     first_sacral_weight: float
     no_sacrum_in_view: float
+    most_in_view: float
+    least_bone_seen: float
     strongest_series: float
     temperature: float
     likeness: float
