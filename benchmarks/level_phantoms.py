@@ -22,6 +22,7 @@ import numpy as np
 
 from benchmarks.level_pictures import draw_levels, wrong_cases
 from benchmarks.rows import Row
+from benchmarks.sure_levels import NEAR_MM, calibration_row, sure_levels_right
 from lfja_mri.config import load_pipeline_settings
 from lfja_mri.errors import LevelsError
 from lfja_mri.levels import locate
@@ -38,20 +39,21 @@ NORMAL_RUNS = ((FIRST_SEED, 20), (FIRST_SEED + 100, 80))  # (first seed, how man
 VARIANTS = ("l6", "four_lumbar", "sacralised", "t12_without_ribs", "squared_s1")
 FIRST_VARIANT_SEED = FIRST_SEED + 20
 JOBS = 2
-NEAR_MM = 6.0
 NORMAL_TARGET, VARIANT_TARGET, FALSE_FLAG_TARGET = 0.99, 0.94, 0.05
 PICTURES = Path(__file__).resolve().parent.parent / "build" / "levels"
 
 
 @dataclass(frozen=True, eq=False)
 class NamedPhantom:
-    """What became of one phantom's levels."""
+    """What became of one phantom's levels; `sure` tells of each name that counts as sure whether it is right."""
 
     name: str
     variant: str
     right: bool
     flags: tuple[str, ...]
     confidence: float
+    sure: tuple[bool, ...]
+    discs: int
 
     @property
     def flagged(self) -> bool:
@@ -88,8 +90,16 @@ def name_phantom(
         target = pictures / f"{variant}_{recipe_name}_{seed}.png"
         draw_levels(image.volume, true, found, f"{name} ({variant})", target)
     if found is None:
-        return NamedPhantom(name, variant, right=False, flags=("refused",), confidence=0.0)
-    return NamedPhantom(name, variant, right, found.flags, min(disc.confidence for disc in found.discs))
+        return NamedPhantom(name, variant, right=False, flags=("refused",), confidence=0.0, sure=(), discs=0)
+    return NamedPhantom(
+        name,
+        variant,
+        right,
+        found.flags,
+        min(disc.confidence for disc in found.discs),
+        sure_levels_right(found, truth),
+        len(found.discs),
+    )
 
 
 def all_near(found: LevelMap, truth: PhantomTruth, image_key: str) -> bool:
@@ -149,6 +159,11 @@ def phantom_rows(cases: Sequence[NamedPhantom]) -> list[Row]:
             ">= 94 %",
             caught >= VARIANT_TARGET * len(variant),
             f"{len(variant)} {seeds}",
+        ),
+        calibration_row(
+            [sure for case in cases for sure in case.sure],
+            sum(case.discs for case in cases),
+            f"{len(cases)} {seeds}: those of normal count and the variants, which are more frequent here than in people",
         ),
     ]
 
