@@ -126,6 +126,22 @@ def test_words_from_outside_cannot_become_markup():
     check_page(html)
 
 
+def test_the_page_says_how_sure_the_levels_are():
+    study = fake.study_result()
+    first, *others = study.level_map.discs
+    doubted = dataclasses.replace(
+        study.level_map, discs=(dataclasses.replace(first, confidence=0.5), *others)
+    )
+    pages = (
+        "".join(Outline(report.study_page(one, about=ABOUT, explanations={})).text)
+        for one in (study, dataclasses.replace(study, level_map=doubted))
+    )
+    assert [re.search(r"level confidence: ([\d.]+(?: to [\d.]+)?)", page)[1] for page in pages] == [
+        "0.93",
+        "0.50 to 0.93",
+    ]
+
+
 def test_a_study_without_levels_has_a_page_too():
     html = report.study_page(fake.without_levels(fake.study_result()), about=ABOUT, explanations={})
     check_page(html)
