@@ -18,7 +18,6 @@ import numpy as np
 from benchmarks.graded_phantoms import ROWS, GradedPhantom, graded_phantoms, kept_rows
 from benchmarks.phantoms import DEFAULT_COUNT, evaluation_count, kept
 from benchmarks.rows import Row
-from benchmarks.sure_levels import calibration_row, sure_levels_right
 from lfja_mri.grading import Agreement, agreement, confusion_lines, explain, load_rules
 from lfja_mri.model import FloatArray, Graded, JointResult, Level, Side, StudyResult
 from lfja_mri.phantom import JointTruth, PhantomTruth
@@ -72,7 +71,7 @@ def rows() -> list[Row]:
         phantoms = list(graded_phantoms(min(count, DEFAULT_COUNT)))
     cases = [case for one in phantoms for case in cases_of(one.recipe, one.seed, one.result, one.truth)]
     seen = [case for one in phantoms for case in cases_seen(one.recipe, one.seed, one.result, one.truth)]
-    found = [*rows_of(cases, _gain_share(phantoms)), *seen_rows(seen), calibration_of(phantoms)]
+    found = [*rows_of(cases, _gain_share(phantoms)), *seen_rows(seen)]
     _show_worst([case for case in cases if case.grade is not None])
     return found
 
@@ -129,16 +128,6 @@ def seen_rows(cases: Sequence[Case]) -> list[Row]:
         _share_row(f"grade-0 joints called 2 or more, {ANY_NAME}", zero, _called_two, "<= 3 %", -0.03),
         _share_row(f"interval contains the true grade, {ANY_NAME}", judged, _covered, ">= 95 %", 0.95),
     ]
-
-
-def calibration_of(phantoms: Sequence[GradedPhantom]) -> Row:
-    """Return how many of the names that count as sure are right, over people as they come."""
-    named = [(one.result.level_map, one.truth) for one in phantoms if one.result.level_map is not None]
-    return calibration_row(
-        [sure for found, truth in named for sure in sure_levels_right(found, truth)],
-        sum(len(found.discs) for found, _ in named),
-        f"{len(phantoms)} evaluation phantoms, seeds >= 10000, all series, counts as frequent as in people",
-    )
 
 
 def _kappa_row(name: str, cases: Sequence[Case], target: float) -> Row:

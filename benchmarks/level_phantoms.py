@@ -5,7 +5,8 @@ lies within 6 mm of its place in one of the series' frames (people move between 
 flag, or where the levels were refused.
 
 Variants are those of the count (six or four lumbar vertebrae, a sacralised L5, T12 without ribs) and of the shape of the
-junction (a squared S1 with a disc below it, as in O'Driscoll's type 4; the lumbar vertebrae number five).
+junction (a squared S1 with a disc below it, as in O'Driscoll's type 4; the lumbar vertebrae number five). Whether confidence
+keeps its word is asked of people as they come, whose variants are as frequent as the recipes have them.
 
     python -m benchmarks.level_phantoms
 """
@@ -29,7 +30,7 @@ from lfja_mri.levels import locate
 from lfja_mri.model import LevelMap
 from lfja_mri.phantom import PhantomTruth, load_recipe, simulate
 from lfja_mri.phantom.anatomy import Detail
-from lfja_mri.phantom.recipe import VariantWeights
+from lfja_mri.phantom.recipe import Recipe, VariantWeights
 from lfja_mri.settings.levels import LevelsSettings
 
 FIRST_SEED = 15000
@@ -38,6 +39,7 @@ NORMAL, VARIANT_COUNT = "standard", 4
 NORMAL_RUNS = ((FIRST_SEED, 20), (FIRST_SEED + 100, 80))  # (first seed, how many): a hundred can show 99 %
 VARIANTS = ("l6", "four_lumbar", "sacralised", "t12_without_ribs", "squared_s1")
 FIRST_VARIANT_SEED = FIRST_SEED + 20
+AS_THEY_COME, COMERS, FIRST_COMER_SEED = "as they come", 60, FIRST_SEED + 200
 JOBS = 2
 NORMAL_TARGET, VARIANT_TARGET, FALSE_FLAG_TARGET = 0.99, 0.94, 0.05
 PICTURES = Path(__file__).resolve().parent.parent / "build" / "levels"
@@ -66,16 +68,16 @@ def phantoms_to_name() -> list[tuple[str, int, str]]:
     normal = [(first + number, NORMAL) for first, count in NORMAL_RUNS for number in range(count)]
     kinds = [variant for variant in VARIANTS for _ in range(VARIANT_COUNT)]
     variants = [(FIRST_VARIANT_SEED + number, variant) for number, variant in enumerate(kinds)]
-    return [(RECIPES[seed % len(RECIPES)], seed, variant) for seed, variant in (*normal, *variants)]
+    comers = [(FIRST_COMER_SEED + number, AS_THEY_COME) for number in range(COMERS)]
+    everyone = (*normal, *variants, *comers)
+    return [(RECIPES[seed % len(RECIPES)], seed, variant) for seed, variant in everyone]
 
 
 def name_phantom(
     recipe_name: str, seed: int, variant: str, settings: LevelsSettings, pictures: Path | None = None
 ) -> NamedPhantom:
     """Simulate one phantom's sagittal series and name its levels; draw it where it is wrong or flagged."""
-    recipe = load_recipe(recipe_name)
-    weights = {name: float(name == variant) for name in VariantWeights.model_fields}
-    recipe = recipe.model_copy(update={"variants": VariantWeights(**weights)})
+    recipe = _of_variant(load_recipe(recipe_name), variant)
     sagittal = tuple(name for name in recipe.series if name.startswith("sagittal"))
     images, truth = simulate(recipe, seed, series=sagittal, detail=Detail.QUICK)
     name = f"{recipe_name} {seed}"
@@ -100,6 +102,14 @@ def name_phantom(
         sure_levels_right(found, truth),
         len(found.discs),
     )
+
+
+def _of_variant(recipe: Recipe, variant: str) -> Recipe:
+    """Return a recipe all of whose people have one variant; the recipe itself for people as they come."""
+    if variant == AS_THEY_COME:
+        return recipe
+    weights = {name: float(name == variant) for name in VariantWeights.model_fields}
+    return recipe.model_copy(update={"variants": VariantWeights(**weights)})
 
 
 def all_near(found: LevelMap, truth: PhantomTruth, image_key: str) -> bool:
@@ -132,7 +142,8 @@ def phantom_rows(cases: Sequence[NamedPhantom]) -> list[Row]:
     """Rows on normal counts, on variants, and on each kind of variant."""
     seeds = f"evaluation phantoms, seeds {FIRST_SEED} up, sagittal series alone"
     normal = [case for case in cases if case.variant == NORMAL]
-    variant = [case for case in cases if case.variant != NORMAL]
+    variant = [case for case in cases if case.variant in VARIANTS]
+    comers = [case for case in cases if case.variant == AS_THEY_COME]
     right = sum(case.right for case in normal)
     wrong = wrong_cases([case.name for case in normal if not case.right])
     falsely = sum(case.flagged for case in normal)
@@ -161,9 +172,9 @@ def phantom_rows(cases: Sequence[NamedPhantom]) -> list[Row]:
             f"{len(variant)} {seeds}",
         ),
         calibration_row(
-            [sure for case in cases for sure in case.sure],
-            sum(case.discs for case in cases),
-            f"{len(cases)} {seeds}: those of normal count and the variants, which are more frequent here than in people",
+            [sure for case in comers for sure in case.sure],
+            sum(case.discs for case in comers),
+            f"{len(comers)} evaluation phantoms as they come, seeds {FIRST_COMER_SEED} up, sagittal series alone",
         ),
     ]
 
