@@ -34,7 +34,7 @@ def calibration_row(right: Sequence[bool], of_all: int, data: str) -> Row:
     return Row(
         f"levels right among those with confidence >= {SURE}",
         f"{100 * share:.1f} % of {len(right)} (of {of_all} in all)",
-        f">= {TARGET:.0%}",
+        f">= {100 * TARGET:.0f} %",
         share >= TARGET if right else None,
         data,
     )
