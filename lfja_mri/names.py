@@ -38,3 +38,9 @@ class MaskScheme(StrEnum):
     TOTALSPINESEG = "totalspineseg"
     TOTALSEGMENTATOR = "totalsegmentator"
     SPIDER = "spider"
+
+
+NUMBERING_DOUBTS = frozenset(
+    {"numbering_uncertain", "transitional_anatomy_suspected", "ribs_disagree", "series_disagree"}
+)
+"""Flags of a spine whose count the images put in doubt; names that are assumed have a basis of their own."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from dataclasses import replace
 from functools import partial
 
 import fake_results as fake
@@ -197,3 +198,16 @@ def test_pictures_are_the_same_on_one_thread_and_on_two(monkeypatch):
     placed = [joint for joint in result.joints if joint.joint is not None]
     draw = partial(figures.joint_picture, images=result.images)
     assert of_each(draw, placed, 2) == of_each(draw, placed, 1)
+
+
+def test_a_doubted_count_is_said_in_the_colour_of_caution_and_no_other_is():
+    study = fake.study_result()
+    doubted = replace(study, level_map=replace(study.level_map, flags=("ribs_disagree",)))
+    caution = np.array([int(palette.CAUTION_COLOUR[i : i + 2], 16) for i in (1, 3, 5)])
+    seen = []
+    for result in (study, doubted):
+        with Picture.open(io.BytesIO(figures.overview_picture(result))) as picture:
+            top = np.asarray(picture.convert("RGB")).astype(int)[:60]
+        seen.append(int((np.abs(top - caution).max(axis=2) < 40).sum()))
+    assert seen[0] == 0
+    assert seen[1] > 200

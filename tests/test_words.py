@@ -8,8 +8,10 @@ from lfja_mri.app.display import plain_table, run_summary
 from lfja_mri.batch.regrade import study_folders
 from lfja_mri.errors import ConfigurationError, InputError
 from lfja_mri.ingest import find_studies
+from lfja_mri.names import NUMBERING_DOUBTS
 from lfja_mri.phantom import load_recipe
 from lfja_mri.pipeline import prepare
+from lfja_mri.report.glossary import FLAG_WORDS
 from lfja_mri.tables import read_csv
 from lfja_mri.words import counted
 
@@ -45,6 +47,28 @@ def test_every_reason_is_counted():
 
 def test_a_whole_success_says_no_more_than_that():
     assert run_summary([GRADED] * 10, 1, 0) == "1 study finished, 0 failed; 10 of 10 joints graded"
+
+
+def test_doubted_counts_are_told_by_study_and_flag():
+    rows = [
+        GRADED | {"study_key": key, "flags": flags}
+        for key, flags in (
+            ("a", "ribs_disagree;sagittal_only"),
+            ("a", "ribs_disagree"),
+            ("b", "sagittal_only"),
+        )
+    ]
+    assert run_summary(rows, 2, 0).endswith(
+        "3 of 3 joints graded; check the level names of 1 study (ribs_disagree)"
+    )
+    both = [*rows, GRADED | {"study_key": "c", "flags": "numbering_uncertain"}]
+    assert run_summary(both, 3, 0).endswith(
+        "check the level names of 2 studies (numbering_uncertain, ribs_disagree)"
+    )
+
+
+def test_the_doubts_are_flags_that_the_glossary_knows():
+    assert set(FLAG_WORDS) >= NUMBERING_DOUBTS
 
 
 def test_one_useless_file_is_one_file(tmp_path):

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from lfja_mri.errors import ExitCode
+from lfja_mri.names import NUMBERING_DOUBTS
 from lfja_mri.words import counted
 
 if TYPE_CHECKING:
@@ -42,7 +43,21 @@ def run_summary(rows: Sequence[Mapping[str, str]], finished: int, failed: int) -
     told = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
     words += f" (not graded: {told})" if told else ""
     assumed = sum(row.get("numbering_basis") == "assumed" for row in rows)
-    return f"{words}; level names assumed for {counted(assumed, 'joint')}" if assumed else words
+    words += f"; level names assumed for {counted(assumed, 'joint')}" if assumed else ""
+    return words + _names_to_check(rows)
+
+
+def _names_to_check(rows: Sequence[Mapping[str, str]]) -> str:
+    """Tell in how many studies the image casts doubt on the names of the levels, and by which flags."""
+    doubts = {row.get("study_key", ""): _doubts(row) for row in rows if _doubts(row)}
+    flags = ", ".join(sorted({flag for found in doubts.values() for flag in found}))
+    return (
+        f"; check the level names of {counted(len(doubts), 'study', 'studies')} ({flags})" if doubts else ""
+    )
+
+
+def _doubts(row: Mapping[str, str]) -> frozenset[str]:
+    return NUMBERING_DOUBTS & set(row.get("flags", "").split(";"))
 
 
 def ending(run: RunReport, *, strict: bool) -> ExitCode:

@@ -15,7 +15,7 @@ MARGIN_MM = 16.0
 SPINE_BOX = (24.0, 56.0, 463.0, 658.0)
 FRONT_BOX = (486.0, 56.0, 867.0, 658.0)
 TABLE_BOX = (890.0, 56.0, 1176.0, 658.0)
-TITLE = 28.0
+TITLE, DOUBTS, NAMING = 24.0, 44.0, 220.0
 _SIDES = (Side.RIGHT, Side.LEFT)
 
 
@@ -24,11 +24,20 @@ def draw(sheet: paint.Sheet, result: StudyResult) -> None:
     _draw_sagittal(sheet, result)
     _draw_front(sheet, result)
     _draw_table(sheet, result)
-    title = f"study {result.study_key}"
-    if result.level_map is not None:
-        title += f"   levels named by: {result.level_map.numbering_basis.value}"
-    sheet.write((SPINE_BOX[0], TITLE), title, Style(12, "#ffffff"))
+    sheet.write((SPINE_BOX[0], TITLE), f"study {result.study_key}", Style(12, "#ffffff"))
     sheet.write((TABLE_BOX[2], TITLE), palette.DISCLAIMER, Style(across="r"))
+    if result.level_map is not None:
+        _draw_naming(sheet, result.level_map)
+
+
+def _draw_naming(sheet: paint.Sheet, level_map: LevelMap) -> None:
+    """Say what the names of the levels rest on, how sure they are, and what casts doubt on them."""
+    basis, sure = level_map.numbering_basis.value, palette.level_confidence(level_map)
+    named = f"levels named by: {basis}" + (f", confidence {sure}" if sure else "")
+    sheet.write((NAMING, TITLE), named, Style(12, "#ffffff"))
+    if doubts := palette.numbering_doubts(level_map):
+        caution = Style(12, palette.CAUTION_COLOUR, bold=True)
+        sheet.write((NAMING, DOUBTS), f"check the names: {doubts}", caution)
 
 
 def _draw_sagittal(sheet: paint.Sheet, result: StudyResult) -> None:

@@ -14,7 +14,6 @@ from lfja_mri.model import (
     Image,
     JointResult,
     Level,
-    LevelMap,
     Measurements,
     Missing,
     Outcome,
@@ -183,17 +182,11 @@ def _facts(result: StudyResult, about: About) -> tuple[tuple[str, str], ...]:
         ("visit", about.visit),
         ("joints graded", f"{graded} of {len(result.joints)}"),
         ("levels named by", render.words(level_map.numbering_basis.value) if level_map else "not found"),
-        ("level confidence", _level_confidence(level_map) if level_map else ""),
-        ("spine flags", ", ".join(flag.replace("_", " ") for flag in level_map.flags) if level_map else ""),
+        ("level confidence", palette.level_confidence(level_map) if level_map else ""),
+        ("spine flags", palette.numbering_doubts(level_map) if level_map else ""),
         ("scale", about.scale_name),
         ("rules", about.rules_digest),
     )
-
-
-def _level_confidence(level_map: LevelMap) -> str:
-    """Return how sure the levels are, the least and the most sure of them."""
-    sure = [f"{disc.confidence:.2f}" for disc in level_map.discs]
-    return " to ".join(sorted({min(sure), max(sure)})) if sure else ""
 
 
 def _card(joint: JointResult, images: Sequence[Image], explanations: Mapping[JointKey, str]) -> JointCard:

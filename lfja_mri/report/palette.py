@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lfja_mri.errors import Reason
-from lfja_mri.model import Graded, JointResult, NotGraded, Outcome, Zone
+from lfja_mri.model import Graded, JointResult, LevelMap, NotGraded, Outcome, Zone
 
 DISCLAIMER = "Research software, not a medical device"
 NOT_GRADED_COLOUR = "#6b6b6b"
+CAUTION_COLOUR = "#ffb347"
 GRADE_COLOURS = ("#2f6db5", "#8ec3d9", "#f5cf55", "#ef8a3c", "#b1163a")
 _DARK_TEXT = "#111111"
 _LIGHT_TEXT = "#ffffff"
@@ -106,3 +107,14 @@ def flags_of(result: JointResult) -> tuple[str, ...]:
     measured = result.measurements.flags if result.measurements is not None else ()
     placed = result.joint.frame.flags if result.joint is not None else ()
     return tuple(dict.fromkeys((*result.outcome.flags, *measured, *placed)))
+
+
+def level_confidence(level_map: LevelMap) -> str:
+    """Return how sure the levels are, the least and the most sure of them; empty without levels."""
+    sure = {f"{disc.confidence:.2f}" for disc in level_map.discs}
+    return " to ".join(sorted({min(sure), max(sure)})) if sure else ""
+
+
+def numbering_doubts(level_map: LevelMap) -> str:
+    """Return the flags of a spine in words; empty where there are none."""
+    return ", ".join(flag.replace("_", " ") for flag in level_map.flags)
