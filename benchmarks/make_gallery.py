@@ -98,6 +98,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
     parser.add_argument("names", nargs="*", help="names of cases; all where none is given")
     asked = parser.parse_args()
+    if unknown := set(asked.names) - {case.name for case in CASES}:
+        parser.error(f"no case {', '.join(sorted(unknown))}; cases: {', '.join(case.name for case in CASES)}")
     out, seen = asked.out, None
     for case in CASES:
         if asked.names and case.name not in asked.names:
