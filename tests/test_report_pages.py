@@ -13,6 +13,7 @@ from lfja_mri import report
 from lfja_mri.model import Level, Plane, Side
 from lfja_mri.report import grey, views
 from lfja_mri.report.comparison import ChangeCard
+from lfja_mri.report.glossary import FLAG_WORDS
 from lfja_mri.report.pages import explanation_lines
 
 ABOUT = report.About("0.1.0", "S01", "baseline", "czervionke_fenton", "abc123")
@@ -140,6 +141,18 @@ def test_the_page_says_how_sure_the_levels_are():
         "0.93",
         "0.50 to 0.93",
     ]
+
+
+def test_doubts_about_the_names_come_before_any_grade():
+    study = fake.study_result()
+    doubted = dataclasses.replace(
+        study, level_map=dataclasses.replace(study.level_map, flags=("ribs_disagree",))
+    )
+    quiet, warned = (report.study_page(one, about=ABOUT, explanations={}) for one in (study, doubted))
+    check_page(warned)
+    caution, meaning = "Check the names of the levels first", FLAG_WORDS["ribs_disagree"]
+    assert caution not in quiet
+    assert warned.index(caution) < warned.index(meaning) < warned.index('id="overview"')
 
 
 def test_a_study_without_levels_has_a_page_too():

@@ -162,6 +162,7 @@ def study_page(result: StudyResult, *, about: About, explanations: Mapping[Joint
         tool_version=about.tool_version,
         meanings=about.meanings,
         facts=_facts(result, about),
+        spine_flags=result.level_map.flags if result.level_map else (),
         spine=views.spine_view(result.level_map, result.images),
         front=schematic.front_view(result),
         grid=_grid(cards),
@@ -183,7 +184,6 @@ def _facts(result: StudyResult, about: About) -> tuple[tuple[str, str], ...]:
         ("joints graded", f"{graded} of {len(result.joints)}"),
         ("levels named by", render.words(level_map.numbering_basis.value) if level_map else "not found"),
         ("level confidence", palette.level_confidence(level_map) if level_map else ""),
-        ("spine flags", palette.numbering_doubts(level_map) if level_map else ""),
         ("scale", about.scale_name),
         ("rules", about.rules_digest),
     )
