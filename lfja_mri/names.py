@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -40,7 +41,16 @@ class MaskScheme(StrEnum):
     SPIDER = "spider"
 
 
-NUMBERING_DOUBTS = frozenset(
-    {"numbering_uncertain", "transitional_anatomy_suspected", "ribs_disagree", "series_disagree"}
+NUMBERING_DOUBTS = (
+    "numbering_uncertain",
+    "ribs_disagree",
+    "series_disagree",
+    "transitional_anatomy_suspected",
 )
 """Flags of a spine whose count the images put in doubt; names that are assumed have a basis of their own."""
+
+
+def numbering_doubts(cells: Iterable[str]) -> tuple[str, ...]:
+    """Return which doubts about the names of levels stand in the `flags` cells of a table's rows."""
+    raised = {flag for cell in cells for flag in cell.split(";")}
+    return tuple(flag for flag in NUMBERING_DOUBTS if flag in raised)

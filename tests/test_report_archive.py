@@ -70,6 +70,19 @@ def test_every_page_is_written_and_stands_alone(archive):
     assert pair.count("data:image/png") == 2
 
 
+def test_a_stored_page_says_which_names_are_in_doubt(archive):
+    rows = read_csv(archive / "grades.csv")
+    doubted = [row | {"flags": "series_disagree"} if row["visit"] == "baseline" else row for row in rows]
+    write_text(archive / "grades.csv", to_csv(GRADES_COLUMNS, doubted))
+    archive_pages.write_pages(archive)
+    told = {
+        visit: "Check the names of the levels first"
+        in (archive / "studies" / key / "report.html").read_text(encoding="utf-8")
+        for key, visit in VISITS.items()
+    }
+    assert told == {visit: visit == "baseline" for visit in VISITS.values()}
+
+
 def test_the_same_archive_gives_the_same_pages_and_older_pages_stay(archive):
     first = {path: path.read_bytes() for path in archive_pages.write_pages(archive)}
     mine = archive / "studies/5f0c1e7a9b/report.html"

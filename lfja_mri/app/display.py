@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from lfja_mri.errors import ExitCode
-from lfja_mri.names import NUMBERING_DOUBTS
+from lfja_mri.names import numbering_doubts
 from lfja_mri.words import counted
 
 if TYPE_CHECKING:
@@ -49,15 +49,11 @@ def run_summary(rows: Sequence[Mapping[str, str]], finished: int, failed: int) -
 
 def _names_to_check(rows: Sequence[Mapping[str, str]]) -> str:
     """Tell in how many studies the image casts doubt on the names of the levels, and by which flags."""
-    doubts = {row.get("study_key", ""): _doubts(row) for row in rows if _doubts(row)}
-    flags = ", ".join(sorted({flag for found in doubts.values() for flag in found}))
-    return (
-        f"; check the level names of {counted(len(doubts), 'study', 'studies')} ({flags})" if doubts else ""
-    )
-
-
-def _doubts(row: Mapping[str, str]) -> frozenset[str]:
-    return NUMBERING_DOUBTS & set(row.get("flags", "").split(";"))
+    doubted = [row for row in rows if numbering_doubts([row.get("flags", "")])]
+    if not doubted:
+        return ""
+    studies = counted(len({row["study_key"] for row in doubted}), "study", "studies")
+    return f"; check the level names of {studies} ({', '.join(numbering_doubts(row['flags'] for row in doubted))})"
 
 
 def ending(run: RunReport, *, strict: bool) -> ExitCode:

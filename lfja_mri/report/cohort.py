@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lfja_mri.model import Level
+from lfja_mri.names import numbering_doubts
 from lfja_mri.report import render
 from lfja_mri.report.comparison import verdict_of
 from lfja_mri.report.grey import data_uri
@@ -36,6 +37,11 @@ class StudyLine:
     def grades(self) -> list[int]:
         """Return the grades that there are."""
         return [int(row["grade"]) for row in self.cells.values() if row["grade"].isdigit()]
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Return the flags that doubt the names of this study's levels."""
+        return numbering_doubts(row["flags"] for row in self.cells.values())
 
     @property
     def worst(self) -> str:

@@ -162,7 +162,7 @@ def study_page(result: StudyResult, *, about: About, explanations: Mapping[Joint
         tool_version=about.tool_version,
         meanings=about.meanings,
         facts=_facts(result, about),
-        spine_flags=result.level_map.flags if result.level_map else (),
+        doubts=result.level_map.flags if result.level_map else (),
         spine=views.spine_view(result.level_map, result.images),
         front=schematic.front_view(result),
         grid=_grid(cards),
