@@ -50,7 +50,7 @@ NUMBERING_DOUBTS = (
 """Flags of a spine whose count the images put in doubt; names that are assumed have a basis of their own."""
 
 
-def numbering_doubts(cells: Iterable[str]) -> tuple[str, ...]:
-    """Return which doubts about the names of levels stand in the `flags` cells of a table's rows."""
-    raised = {flag for cell in cells for flag in cell.split(";")}
+def numbering_doubts(flags: Iterable[str]) -> tuple[str, ...]:
+    """Return which doubts about the names of levels stand among flags, or cells of flags joined by `;`."""
+    raised = {flag for cell in flags for flag in cell.split(";")}
     return tuple(flag for flag in NUMBERING_DOUBTS if flag in raised)

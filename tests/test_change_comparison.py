@@ -283,6 +283,16 @@ def test_lesser_differences_are_flagged(cells, flag):
     assert flag not in compare_one(row(), row()).flags
 
 
+@pytest.mark.parametrize("visit", ["baseline", "follow_up"])
+def test_names_doubted_at_either_visit_are_flagged_and_other_flags_are_not(visit):
+    def flags_with(flags):
+        first, second = ({"flags": flags if name == visit else ""} for name in ("baseline", "follow_up"))
+        return compare_one(row("3", INFLAMED, **first), row("0", **second)).flags
+
+    assert "numbering_doubted" in flags_with("ribs_disagree;sagittal_only")
+    assert "numbering_doubted" not in flags_with("sagittal_only")
+
+
 def test_a_joint_of_one_visit_only_is_missing():
     changes = compare_tables([row(), row(side="left")], [row()], SETTINGS)
     assert {one.side: one.reason for one in changes} == {Side.LEFT: Reason.MISSING_JOINT, Side.RIGHT: None}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from lfja_mri.change.types import Registration, VisitJoint
 from lfja_mri.errors import Reason
 from lfja_mri.model import Contrast, NumberingBasis
+from lfja_mri.names import numbering_doubts
 from lfja_mri.settings.change import ChangeSettings, OnMismatch
 
 _AGENT_CONTRASTS = frozenset({Contrast.T1_GD, Contrast.T1_FS_GD})
@@ -63,6 +64,7 @@ def flags_of(
         (baseline.fat_suppression != follow_up.fat_suppression, "different_fat_suppression"),
         (baseline.numbering_basis != follow_up.numbering_basis, "different_numbering_basis"),
         (any(joint.numbering_basis == NumberingBasis.ASSUMED for joint in pair), "numbering_assumed"),
+        (any(numbering_doubts(joint.flags) for joint in pair), "numbering_doubted"),
         (versions_differ and comparability.tool_version is OnMismatch.FLAG, "different_tool_version"),
         (subjects_differ and comparability.subject is OnMismatch.FLAG, "different_subject"),
         (baseline.study_key == follow_up.study_key, "same_study"),

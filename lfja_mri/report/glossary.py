@@ -11,6 +11,7 @@ FLAG_WORDS: Mapping[str, str] = {
     "ribs_disagree": "the ribs speak for another count than the sacrum: six or four lumbar vertebrae, or T12 without ribs",
     "series_disagree": "sagittal series, read alone, give the levels different names",
     "numbering_assumed": "the names of the levels are assumed at one visit or both",
+    "numbering_doubted": "the names of the levels are in doubt at one visit or both: see the flags in grades.csv",
     "joint_from_external_mask": "the joint was placed by another tool's mask",
     "joint_from_prior_only": "no image decided the place: the joint lies where anatomy expects it",
     "joint_at_prior_bound": "the image pulled the joint to the edge of what anatomy allows: look at the outline",
