@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,7 @@ from lfja_mri.app.options import (
 )
 from lfja_mri.app.root import app
 from lfja_mri.errors import CheckError, ExitCode
+from lfja_mri.words import counted
 
 VisitPath = Annotated[
     Path, typer.Argument(help="A DICOM study, a grade output folder, or a grades.csv.", show_default=False)
@@ -49,9 +51,17 @@ SUMMARY_SHOWN = (
     "improved",
     "worsened",
 )
-FailOn = Annotated[
-    str | None, typer.Option(help="Exit 8 if any joint is: worsened, improved or not_comparable.")
-]
+
+
+class Unwelcome(StrEnum):
+    """What a script may not want to find in a comparison."""
+
+    WORSENED = "worsened"
+    IMPROVED = "improved"
+    NOT_COMPARABLE = "not_comparable"
+
+
+FailOn = Annotated[Unwelcome | None, typer.Option(help="Exit 8 if any joint is so.")]
 
 
 @app.command()
@@ -100,14 +110,11 @@ def compare(
     _fail_if(fail_on, [row["change"] or row["status"] for row in cells])
 
 
-def _fail_if(fail_on: str | None, words: list[str]) -> None:
-    if fail_on is None:
-        return
-    choices = ("worsened", "improved", "not_comparable")
-    if fail_on not in choices:
-        raise typer.BadParameter(f"choose one of {', '.join(choices)}", param_hint="--fail-on")
-    if fail_on in words:
-        raise CheckError(f"{words.count(fail_on)} joints are {fail_on.replace('_', ' ')}")
+def _fail_if(fail_on: Unwelcome | None, words: list[str]) -> None:
+    if fail_on is not None and fail_on in words:
+        raise CheckError(
+            f"{counted(words.count(fail_on), 'joint is', 'joints are')} {fail_on.replace('_', ' ')}"
+        )
 
 
 @app.command()
