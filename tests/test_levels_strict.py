@@ -21,9 +21,10 @@ CUTS_LPS_Z_MM = (
     -52.0,
     -60.0,
 )  # from L4-L5 of the sample's baseline (-36) down into L5 (its lower plate: -66)
-SURE = {"status": "graded", "numbering_basis": "sacrum"}
-ASSUMED = {"status": "graded", "numbering_basis": "assumed"}
-BARE = {"status": "not_graded", "numbering_basis": "sacrum"}
+SURE = {"status": "graded", "numbering_basis": "sacrum", "flags": "sagittal_only"}
+ASSUMED = {"status": "graded", "numbering_basis": "assumed", "flags": "sacrum_not_in_view"}
+BARE = {"status": "not_graded", "numbering_basis": "sacrum", "flags": ""}
+DOUBTED = SURE | {"flags": "ribs_disagree;sagittal_only"}
 
 
 def report(*rows: dict[str, str]) -> RunReport:
@@ -36,6 +37,7 @@ def report(*rows: dict[str, str]) -> RunReport:
         ((SURE, SURE), ExitCode.DONE, ""),
         ((SURE, ASSUMED), ExitCode.CHECK_NOT_MET, "1 joint with an assumed level name"),
         ((BARE, SURE), ExitCode.CHECK_NOT_MET, "1 joint without a grade"),
+        ((SURE, DOUBTED), ExitCode.CHECK_NOT_MET, "1 joint with a level name in doubt"),
         (
             (BARE, ASSUMED, ASSUMED),
             ExitCode.CHECK_NOT_MET,
@@ -43,7 +45,7 @@ def report(*rows: dict[str, str]) -> RunReport:
         ),
     ],
 )
-def test_strict_refuses_what_is_assumed(rows, strict_code, told):
+def test_strict_refuses_what_is_assumed_or_in_doubt(rows, strict_code, told):
     done = report(*rows)
     assert done.exit_code(strict=False) == ExitCode.DONE
     assert done.exit_code(strict=True) == strict_code

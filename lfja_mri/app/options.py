@@ -44,7 +44,10 @@ Scheme = Annotated[
     typer.Option("--mask-scheme", help="Whose labels the masks carry; auto only where that is certain."),
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Exit 8 if any joint is not graded or a level name is assumed.")
+    bool,
+    typer.Option(
+        "--strict", help="Exit 8 if any joint is not graded or a level name is assumed or in doubt."
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Do finished work again.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no tables.")]

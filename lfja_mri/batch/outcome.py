@@ -9,6 +9,7 @@ from pathlib import Path
 from lfja_mri.batch.folder import STUDIES
 from lfja_mri.errors import ExitCode, Reason
 from lfja_mri.model import Level, Rejection, Side
+from lfja_mri.names import numbering_doubts
 from lfja_mri.words import counted
 
 
@@ -46,10 +47,15 @@ class RunReport:
         return ExitCode.CHECK_NOT_MET if strict and self.doubts() else ExitCode.DONE
 
     def doubts(self) -> str:
-        """Say what a strict run refuses: joints without a grade, and level names that are assumed; empty where neither."""
+        """Say what a strict run refuses: joints without a grade, level names assumed or in doubt; empty where none."""
         bare = sum(row["status"] != "graded" for row in self.rows)
         assumed = sum(row["numbering_basis"] == "assumed" for row in self.rows)
-        found = ((bare, "without a grade"), (assumed, "with an assumed level name"))
+        doubted = sum(bool(numbering_doubts([row["flags"]])) for row in self.rows)
+        found = (
+            (bare, "without a grade"),
+            (assumed, "with an assumed level name"),
+            (doubted, "with a level name in doubt"),
+        )
         return ", ".join(f"{counted(number, 'joint')} {what}" for number, what in found if number)
 
     def explanation(self, level: Level, side: Side) -> str:
