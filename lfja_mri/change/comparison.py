@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lfja_mri.change.comparability import flags_of, refusal_of
-from lfja_mri.change.detection import direction_of, moves_between, shared_reading
+from lfja_mri.change.detection import direction_of, shared_reading
+from lfja_mri.change.moves import moves_between
 from lfja_mri.change.protocol import TIMES, UNKNOWN_FLAG, Protocol, is_unknown, mismatches
 from lfja_mri.change.rows import Row, read_visit_joint
 from lfja_mri.change.types import (
