@@ -102,24 +102,24 @@ def _peak_mib(folder: Path) -> float:
 
 def _write(folder: Path, count: int) -> None:
     """Write series of noise with headers as a scanner would state them."""
-    messy = _messy()
+    made = _made()
     noise = np.random.default_rng(0).integers(0, 1000, (SIDE, SIDE)).astype(np.uint16).tobytes()
-    slab = messy.Slab(shape=(SIDE, SIDE), count=PLANES)
+    slab = made.Slab(shape=(SIDE, SIDE), count=PLANES)
     for number in range(count // PLANES):
         head = replace(
-            messy.Header(), series=f"1.2.3.1.{count}.{number}.{len(folder.parts)}", number=number + 1
+            made.Header(), series=f"1.2.3.1.{count}.{number}.{len(folder.parts)}", number=number + 1
         )
-        sets = messy.series(slab, head)
+        sets = made.series(slab, head)
         for data in sets:
             data.PixelData = noise
-        messy.write(folder / f"s{number}", sets)
+        made.write(folder / f"s{number}", sets)
 
 
-def _messy() -> Any:
+def _made() -> Any:
     folder = str(ROOT / "tests")
     if folder not in sys.path:
         sys.path.append(folder)
-    return importlib.import_module("messy_dicom")
+    return importlib.import_module("made_dicom")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ class Outcome:
 def rows() -> list[Row]:
     """Return the figures, and print the table of cases and outcomes."""
     settings = load_pipeline_settings().ingest
-    outcomes = [_outcome(name, settings) for name in sorted(_messy().CASES)]
+    outcomes = [_outcome(name, settings) for name in sorted(_test_module("messy_dicom").CASES)]
     for line in case_table(outcomes):
         print(line)
     return [
@@ -82,8 +82,8 @@ def case_table(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield f"{one.name:30}{one.words:16}{one.stacks:<8}{error:10}{oracle:19}{', '.join(one.reasons)}"
 
 
-def _messy() -> Any:
-    return _test_module("messy_dicom")
+def _made() -> Any:
+    return _test_module("made_dicom")
 
 
 def _test_module(name: str) -> Any:
@@ -94,8 +94,8 @@ def _test_module(name: str) -> Any:
 
 
 def _outcome(name: str, settings: IngestSettings) -> Outcome:
-    messy, oracle = _messy(), _test_module("nifti_oracle")
-    case = messy.CASES[name]
+    made, oracle = _made(), _test_module("nifti_oracle")
+    case = _test_module("messy_dicom").CASES[name]
     with tempfile.TemporaryDirectory() as folder:
         case.build(Path(folder))
         catalogue = find_studies([Path(folder)], settings)
@@ -103,9 +103,9 @@ def _outcome(name: str, settings: IngestSettings) -> Outcome:
         volumes = [volume for stack in stacks if isinstance(volume := read_stack(stack), Volume)]
         refused = [*catalogue.rejections, *(one for study in catalogue.studies for one in study.rejections)]
         theirs = oracle.converted(Path(folder))
-    errors = [messy.geometry_error_mm(one.values_zyx, one.voxel_to_lps) for one in volumes]
+    errors = [made.geometry_error_mm(one.values_zyx, one.voxel_to_lps) for one in volumes]
     oracle_errors = [
-        messy.geometry_error_mm(values.transpose(2, 1, 0), lps_to_ras(affine)) for values, affine in theirs
+        made.geometry_error_mm(values.transpose(2, 1, 0), lps_to_ras(affine)) for values, affine in theirs
     ]
     return Outcome(
         name=name,
@@ -170,9 +170,9 @@ def _geometry_rows(outcomes: Sequence[Outcome]) -> list[Row]:
 
 def _damage_row(settings: IngestSettings) -> Row:
     """Flip one byte in the header of one of ten files, again and again; the planes that still come out must be in place."""
-    messy = _messy()
-    contents = [messy.as_bytes(data) for data in messy.series(messy.SLAB)]
-    pixels = messy.SLAB.shape[0] * messy.SLAB.shape[1] * 2
+    made = _made()
+    contents = [made.as_bytes(data) for data in made.series(made.SLAB)]
+    pixels = made.SLAB.shape[0] * made.SLAB.shape[1] * 2
     chance, moved = np.random.default_rng(0), 0
     with tempfile.TemporaryDirectory() as folder:
         for number, content in enumerate(contents):
@@ -199,7 +199,7 @@ def _stacks(folder: Path, settings: IngestSettings) -> list[Stack]:
 
 def _is_moved(stack: Stack) -> bool:
     """Compare each plane with where its file, known by its place among the ten, was written to lie."""
-    slab, affine = _messy().SLAB, stack.voxel_to_lps
+    slab, affine = _made().SLAB, stack.voxel_to_lps
     written = np.array([slab.position(plane.source.number - 1) for plane in stack.planes])
     places = affine[:3, 3] + np.arange(len(stack.planes))[:, None] * affine[:3, 2]
     turned = max(

@@ -10,7 +10,7 @@ import zlib
 from collections import Counter
 
 import pytest
-from messy_dicom import DEFLATED, Slab, as_bytes, enhanced, series, write
+from made_dicom import DEFLATED, Slab, as_bytes, enhanced, series, write
 
 from lfja_mri.config import load_pipeline_settings
 from lfja_mri.ingest import Catalogue, find_studies, read_study

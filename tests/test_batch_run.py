@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from grading_joints import joint_with
-from messy_dicom import Header, Slab, series, write
+from made_dicom import Header, Slab, series, write
 from test_batch import stable_files
 from typer.testing import CliRunner
 

@@ -7,7 +7,8 @@ import json
 import nibabel as nib
 import numpy as np
 import pytest
-from messy_dicom import CASES, SLAB
+from made_dicom import SLAB
+from messy_dicom import CASES
 from nifti_oracle import BINARY, converted, placement_error_mm
 
 from lfja_mri.config import load_pipeline_settings

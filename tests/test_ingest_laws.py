@@ -13,7 +13,8 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from messy_dicom import CASES, SLAB, T2, as_bytes, enhanced, series
+from made_dicom import SLAB, T2, as_bytes, enhanced, series
+from messy_dicom import CASES
 from pydicom.uid import RLELossless
 
 from lfja_mri.config import load_pipeline_settings

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from messy_dicom import CASES, geometry_error_mm
+from made_dicom import geometry_error_mm
+from messy_dicom import CASES
 
 from lfja_mri.config import load_pipeline_settings
 from lfja_mri.ingest import find_studies, read_stack

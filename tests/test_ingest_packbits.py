@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_dicom import Slab, as_bytes, series
 from pydicom.pixels.decoders import rle
 from pydicom.pixels.decoders.base import DecodeRunner
 from pydicom.pixels.encoders.native import _encode_frame
@@ -18,7 +19,6 @@ from pydicom.uid import RLELossless
 
 from lfja_mri.errors import Reason
 from lfja_mri.ingest import dataset, packbits
-from tests.messy_dicom import Slab, as_bytes, series
 
 
 def runner(rows: int, columns: int, bits: int, samples: int = 1) -> DecodeRunner:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from messy_dicom import SLAB, Header, Slab, series, tilted, write
+from made_dicom import SLAB, Header, Slab, series, tilted, write
 
 from lfja_mri.config import load_pipeline_settings
 from lfja_mri.ingest import find_studies, read_study

@@ -11,7 +11,8 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from messy_dicom import CASES, SLAB, as_bytes, series
+from made_dicom import SLAB, as_bytes, series
+from messy_dicom import CASES
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from lfja_mri.config import load_pipeline_settings

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from messy_dicom import Header, Slab, series, write
+from made_dicom import Header, Slab, series, write
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from typer.testing import CliRunner
