@@ -49,7 +49,7 @@ evaluate: $(STAMP) ## Print the accuracy table (real data where present, phantom
 bench: $(STAMP) ## Print speed and memory.
 	$(BIN)/python -m benchmarks.bench --write docs/speed.md
 
-sample: $(STAMP) ## Make sample_data again, byte for byte.
+sample: $(STAMP) ## Make sample_data again: the same bytes on one kind of processor.
 	$(BIN)/python -m benchmarks.make_sample
 
 golden: $(STAMP) ## Rewrite the CSVs that sample_data must give, and the docs' rule table; read the diff before committing.

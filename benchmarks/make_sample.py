@@ -1,4 +1,4 @@
-"""Make `sample_data/` again, byte for byte: both visits of the published case as a phantom, and its truth."""
+"""Make `sample_data/` again: both visits of the published case as a phantom, and its truth; byte for byte on one processor."""
 
 from __future__ import annotations
 

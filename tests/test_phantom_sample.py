@@ -1,20 +1,26 @@
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
+import numpy as np
+import pydicom
 import pytest
+from pydicom.dataset import Dataset
 
 from benchmarks.make_sample import FOLDERS, make
 from lfja_mri.tables import read_csv
 
 
-def digests(folder: Path) -> dict[str, str]:
+def files(folder: Path) -> dict[str, Path]:
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        str(path.relative_to(folder)): path
         for path in sorted(folder.rglob("*"))
         if path.suffix in {".dcm", ".csv"} and "golden" not in path.parts
     }
+
+
+def header(data: Dataset) -> list[tuple[object, object]]:
+    return [(element.tag, element.value) for element in data if element.keyword != "PixelData"]
 
 
 def test_the_sample_tells_the_published_story(sample_data):
@@ -33,6 +39,19 @@ def test_the_sample_is_small_enough_to_clone(sample_data):
 
 
 @pytest.mark.slow
-def test_the_sample_is_made_again_byte_for_byte(sample_data, tmp_path):
+def test_the_sample_is_made_again_but_for_the_rounding_of_another_processor(sample_data, tmp_path):
+    """A voxel on an edge may fall to the other side there: a few pixels in ten million, by a few grey values."""
     make(tmp_path)
-    assert digests(tmp_path) == digests(sample_data)
+    ours, theirs = files(sample_data), files(tmp_path)
+    assert list(ours) == list(theirs)
+    other = whole = 0
+    for name, path in ours.items():
+        if path.suffix == ".csv":
+            assert theirs[name].read_bytes() == path.read_bytes()
+            continue
+        first, second = pydicom.dcmread(path), pydicom.dcmread(theirs[name])
+        assert header(first) == header(second)
+        one, two = (data.pixel_array.astype(int) for data in (first, second))
+        assert np.abs(one - two).max() <= 0.01 * one.max()
+        other, whole = other + int((one != two).sum()), whole + one.size
+    assert other <= 1e-5 * whole
