@@ -42,7 +42,7 @@ format: $(STAMP) ## Format the code.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-evaluate: $(STAMP) ## Print the accuracy table (real data where present, phantoms, messy DICOM): 45 minutes; PHANTOMS=14 for a short look.
+evaluate: $(STAMP) ## Print the accuracy table (real data where present, phantoms, messy DICOM): an hour and more; PHANTOMS=14 for a short look.
 	$(BIN)/python -m benchmarks.graded_phantoms --phantoms $(PHANTOMS) --jobs 2
 	LFJA_EVALUATION_PHANTOMS=$(PHANTOMS) $(BIN)/python -m benchmarks.evaluate --write docs/validation.md
 
