@@ -11,7 +11,7 @@ import pytest
 
 from lfja_mri import report
 from lfja_mri.model import Level, Plane, Side
-from lfja_mri.report import grey, views
+from lfja_mri.report import grey, palette, views
 from lfja_mri.report.comparison import ChangeCard
 from lfja_mri.report.glossary import FLAG_WORDS
 from lfja_mri.report.pages import explanation_lines
@@ -141,6 +141,13 @@ def test_the_page_says_how_sure_the_levels_are():
         "0.93",
         "0.50 to 0.93",
     ]
+
+
+@pytest.mark.parametrize(("confidence", "words"), [(0.996, "0.99"), (0.89, "0.89"), (0.5, "0.50")])
+def test_a_confidence_is_never_rounded_up_to_certainty(confidence, words):
+    found = fake.study_result().level_map
+    discs = tuple(dataclasses.replace(disc, confidence=confidence) for disc in found.discs)
+    assert palette.level_confidence(dataclasses.replace(found, discs=discs)) == words
 
 
 def test_doubts_about_the_names_come_before_any_grade():

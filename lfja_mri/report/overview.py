@@ -35,7 +35,8 @@ def _draw_naming(sheet: paint.Sheet, level_map: LevelMap) -> None:
     basis, sure = level_map.numbering_basis.value, palette.level_confidence(level_map)
     named = f"levels named by: {basis}" + (f", confidence {sure}" if sure else "")
     sheet.write((NAMING, TITLE), named, Style(12, "#ffffff"))
-    if doubts := palette.numbering_doubts(level_map):
+    if level_map.flags:
+        doubts = ", ".join(flag.replace("_", " ") for flag in level_map.flags)
         caution = Style(12, palette.CAUTION_COLOUR, bold=True)
         sheet.write((NAMING, DOUBTS), f"check the names: {doubts}", caution)
 

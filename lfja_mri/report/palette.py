@@ -6,6 +6,7 @@ a grade colour keeps a contrast of at least 4.5 to 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -110,11 +111,6 @@ def flags_of(result: JointResult) -> tuple[str, ...]:
 
 
 def level_confidence(level_map: LevelMap) -> str:
-    """Return how sure the levels are, the least and the most sure of them; empty without levels."""
-    sure = {f"{disc.confidence:.2f}" for disc in level_map.discs}
+    """Return how sure the levels are, the least and the most sure of them, rounded down: none is certain; empty without levels."""
+    sure = {f"{math.floor(round(100 * disc.confidence, 6)) / 100:.2f}" for disc in level_map.discs}
     return " to ".join(sorted({min(sure), max(sure)})) if sure else ""
-
-
-def numbering_doubts(level_map: LevelMap) -> str:
-    """Return the flags of a spine in words; empty where there are none."""
-    return ", ".join(flag.replace("_", " ") for flag in level_map.flags)
