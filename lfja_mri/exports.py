@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lfja_mri import __version__
 from lfja_mri.errors import ExitCode, InputError
-from lfja_mri.ingest import Study, find_studies, subject_key
+from lfja_mri.ingest import Study, find_studies, nothing_found, subject_key
 from lfja_mri.ingest.source_headers import source_headers
 from lfja_mri.model import Plane, StudyResult
 from lfja_mri.outputs import about
@@ -46,10 +46,10 @@ def export_dicom(inputs: Sequence[Path], out: Path, road: Road) -> Exported:
 
 
 def _studies(inputs: Sequence[Path], road: Road) -> Sequence[Study]:
-    studies = find_studies(inputs, road.settings.ingest).studies
-    if not studies:
-        raise InputError("no MR study in the input; `lfja-mri inspect` gives the reasons")
-    return studies
+    catalogue = find_studies(inputs, road.settings.ingest)
+    if not catalogue.studies:
+        raise InputError(nothing_found(catalogue.rejections))
+    return catalogue.studies
 
 
 def _export(studies: Sequence[Study], out: Path, files_of: Callable[[Study], dict[str, bytes]]) -> Exported:

@@ -10,8 +10,11 @@ import pytest
 from made_dicom import SLAB
 from messy_dicom import CASES
 from nifti_oracle import BINARY, converted, placement_error_mm
+from typer.testing import CliRunner
 
+from lfja_mri.app.commands import app
 from lfja_mri.config import load_pipeline_settings
+from lfja_mri.errors import ExitCode
 from lfja_mri.geometry import lps_to_ras
 from lfja_mri.ingest import describe, export, find_studies
 from lfja_mri.ingest.export import write_nifti
@@ -70,6 +73,20 @@ def test_index_names_rejections_and_no_patient(tmp_path):
     assert {one["reason"] for one in index["rejections"]} == {"not_dicom", "empty_file", "not_mr_image"}
     assert "SECRET" not in text
     assert index["studies"][0]["series"][0]["stacks"][0]["role"] == "sagittal_stir"
+
+
+@pytest.mark.parametrize("case", [None, "localiser", "junk_beside"])
+def test_ingest_ends_with_4_where_no_image_can_be_used_and_says_where_the_reasons_are(case, tmp_path):
+    (tmp_path / "in").mkdir()
+    if case is None:
+        (tmp_path / "in" / "notes.txt").write_text("no image")
+    else:
+        CASES[case].build(tmp_path / "in")
+    done = CliRunner().invoke(app, ["ingest", str(tmp_path / "in"), "--out", str(tmp_path / "out")])
+    written = list((tmp_path / "out").glob("*.nii.gz"))
+    assert (tmp_path / "out" / "index.json").is_file()
+    assert done.exit_code == (0 if written else ExitCode.NOTHING_USABLE)
+    assert bool(written) == (case == "junk_beside")
 
 
 def test_description_is_plain_and_complete(tmp_path):

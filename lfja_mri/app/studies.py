@@ -39,6 +39,7 @@ from lfja_mri.app.options import (
 )
 from lfja_mri.app.plain import show
 from lfja_mri.app.root import app
+from lfja_mri.errors import InputError
 from lfja_mri.names import MaskScheme
 from lfja_mri.words import counted
 
@@ -134,10 +135,15 @@ def inspect(inputs: Inputs, config: Config = None, *, as_json: AsJson = False) -
 def ingest(inputs: Inputs, out: Out, config: Config = None, *, quiet: Quiet = False) -> None:
     """Write every usable stack as NIfTI with a JSON sidecar, and an index of what was left out and why."""
     from lfja_mri.config import load_pipeline_settings
-    from lfja_mri.ingest import export, find_studies
+    from lfja_mri.ingest import export, find_studies, written_images
 
     settings = load_pipeline_settings(config).ingest
     index = export(find_studies(inputs, settings), out, settings)
+    if not written_images(index):
+        raise InputError(
+            f"no usable image in the input: found {counted(index['files'], 'file')}; needed an MR study as DICOM; "
+            f"{out}/index.json gives the reasons"
+        )
     if not quiet:
         messages.print(
             f"{counted(len(index['studies']), 'study', 'studies')}; what was written and what was left out: {out}/index.json"

@@ -25,14 +25,13 @@ from lfja_mri.batch.tasks import Done, Task, perform, task_of
 from lfja_mri.batch.workers import Failure, WorkerPool, attempt
 from lfja_mri.errors import InputError, OutputError, Reason
 from lfja_mri.events import tell
-from lfja_mri.ingest import Study, find_studies, subject_key
+from lfja_mri.ingest import Study, find_studies, nothing_found, subject_key
 from lfja_mri.model import Rejection
 from lfja_mri.pipeline import Road
 from lfja_mri.progress import ReportProgress, silent
 from lfja_mri.report.marks import read_marks
 from lfja_mri.results import Visit
 from lfja_mri.tables import to_csv, write_text
-from lfja_mri.words import counted
 
 
 def grade_inputs(
@@ -49,7 +48,7 @@ def grade_inputs(
     """
     catalogue = find_studies(inputs, road.settings.ingest)
     if not catalogue.studies:
-        raise InputError(_nothing_found(catalogue.rejections))
+        raise InputError(nothing_found(catalogue.rejections))
     visits = {
         study.study_key: Visit(subject=subject_key(study.study_key, study.sources, options.salt))
         for study in catalogue.studies
@@ -173,13 +172,3 @@ def hand_out(
         function, jobs=max(1, min(options.processes, len(tasks))), bounds=options.bounds
     )
     return pool.run(tasks)
-
-
-def _nothing_found(rejections: Sequence[Rejection]) -> str:
-    reasons = sorted({rejection.reason.value for rejection in rejections})
-    found = (
-        f"found {counted(len(rejections), 'file or series', 'files or series')} that cannot be used ({', '.join(reasons)})"
-        if reasons
-        else "found no file"
-    )
-    return f"no MR study in the input: {found}; needed a lumbar MR study as DICOM; try `lfja-mri inspect` for the reasons"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lfja_mri.ingest.assign import Roles, assign_roles
@@ -9,6 +10,7 @@ from lfja_mri.ingest.stacks import Stack
 from lfja_mri.ingest.study import Catalogue, Study
 from lfja_mri.model import Rejection
 from lfja_mri.settings.ingest import IngestSettings
+from lfja_mri.words import counted
 
 Plain = dict[str, Any]
 
@@ -24,6 +26,17 @@ def describe(catalogue: Catalogue, settings: IngestSettings) -> Plain:
         "studies": [_study(study, settings) for study in catalogue.studies],
         "rejections": [_rejection(rejection) for rejection in catalogue.rejections],
     }
+
+
+def nothing_found(rejections: Sequence[Rejection]) -> str:
+    """Return, for an error, that an input holds no study, what it holds instead, and what to try."""
+    reasons = sorted({rejection.reason.value for rejection in rejections})
+    found = (
+        f"found {counted(len(rejections), 'file or series', 'files or series')} that cannot be used ({', '.join(reasons)})"
+        if reasons
+        else "found no file"
+    )
+    return f"no MR study in the input: {found}; needed a lumbar MR study as DICOM; try `lfja-mri inspect` for the reasons"
 
 
 def describe_stack(stack: Stack) -> Plain:

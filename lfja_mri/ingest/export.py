@@ -51,6 +51,12 @@ def export(catalogue: Catalogue, folder: Path, settings: IngestSettings) -> Plai
     return index
 
 
+def written_images(index: Plain) -> list[str]:
+    """Return the names of the images that an index tells of."""
+    stacks = [stack for study in index["studies"] for series in study["series"] for stack in series["stacks"]]
+    return [stack["image"] for stack in stacks if stack["image"] is not None]
+
+
 def _export_stack(stack: Stack, entry: Plain, study_key: str, folder: Path) -> Plain:
     volume = read_stack(stack)
     if isinstance(volume, Rejection):
