@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 
@@ -49,8 +49,20 @@ NUMBERING_DOUBTS = (
 )
 """Flags of a spine whose count the images put in doubt; names that are assumed have a basis of their own."""
 
+NAMES_TO_CHECK = (*NUMBERING_DOUBTS, "sacrum_not_in_view")
+"""What makes a reader look at the names of levels before reading on."""
+
 
 def numbering_doubts(flags: Iterable[str]) -> tuple[str, ...]:
     """Return which doubts about the names of levels stand among flags, or cells of flags joined by `;`."""
+    return _among(NUMBERING_DOUBTS, flags)
+
+
+def names_to_check(flags: Iterable[str]) -> tuple[str, ...]:
+    """Return why the names of levels want a look: doubts, and that they are merely assumed."""
+    return _among(NAMES_TO_CHECK, flags)
+
+
+def _among(known: Sequence[str], flags: Iterable[str]) -> tuple[str, ...]:
     raised = {flag for cell in flags for flag in cell.split(";")}
-    return tuple(flag for flag in NUMBERING_DOUBTS if flag in raised)
+    return tuple(flag for flag in known if flag in raised)

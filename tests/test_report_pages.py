@@ -284,17 +284,18 @@ def test_the_index_lists_every_study_with_its_link_and_what_failed():
     assert len(html.encode()) < 300_000
 
 
-def test_the_index_points_out_the_studies_whose_names_are_in_doubt():
+@pytest.mark.parametrize("doubt", ["ribs_disagree", "sacrum_not_in_view"])
+def test_the_index_points_out_the_studies_whose_names_are_in_doubt(doubt):
     sure, doubted = (
         fake.grade_table(fake.study_result(key), subject, "baseline")
         for key, subject in (("a" * 10, "S01"), ("b" * 10, "S02"))
     )
-    rows = [*sure, *(row | {"flags": "ribs_disagree;sagittal_only"} for row in doubted)]
+    rows = [*sure, *(row | {"flags": f"{doubt};sagittal_only"} for row in doubted)]
     html = report.index_page(rows, about=ABOUT, links={})
     check_page(html)
     lines = html.split('<tr class="line">')[1:]
     assert ["check names" in line for line in lines] == [False, True]
-    assert FLAG_WORDS["ribs_disagree"] in lines[1]
+    assert FLAG_WORDS[doubt] in lines[1]
     assert FLAG_WORDS["sagittal_only"] not in lines[1]
 
 

@@ -8,7 +8,7 @@ from lfja_mri.app.display import plain_table, run_summary
 from lfja_mri.batch.regrade import study_folders
 from lfja_mri.errors import ConfigurationError, InputError
 from lfja_mri.ingest import find_studies
-from lfja_mri.names import NUMBERING_DOUBTS
+from lfja_mri.names import NAMES_TO_CHECK, NUMBERING_DOUBTS
 from lfja_mri.phantom import load_recipe
 from lfja_mri.pipeline import prepare
 from lfja_mri.report.glossary import FLAG_WORDS
@@ -68,7 +68,7 @@ def test_doubted_counts_are_told_by_study_and_flag():
 
 
 def test_the_doubts_are_flags_that_the_glossary_knows():
-    assert set(FLAG_WORDS) >= set(NUMBERING_DOUBTS)
+    assert set(FLAG_WORDS) >= set(NAMES_TO_CHECK) > set(NUMBERING_DOUBTS)
 
 
 def test_one_useless_file_is_one_file(tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lfja_mri.model import Level
-from lfja_mri.names import numbering_doubts
+from lfja_mri.names import names_to_check
 from lfja_mri.report import render
 from lfja_mri.report.comparison import verdict_of
 from lfja_mri.report.grey import data_uri
@@ -40,8 +40,8 @@ class StudyLine:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """Return the flags that doubt the names of this study's levels."""
-        return numbering_doubts(row["flags"] for row in self.cells.values())
+        """Return the flags that make a reader check the names of this study's levels."""
+        return names_to_check(row["flags"] for row in self.cells.values())
 
     @property
     def worst(self) -> str:

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from PIL import Image as Picture
 
-from lfja_mri.names import numbering_doubts
+from lfja_mri.names import names_to_check
 from lfja_mri.report import palette, render
 from lfja_mri.report.grey import data_uri
 from lfja_mri.report.pages import MARK_CHOICES, ExplanationLine, explanation_lines
@@ -98,7 +98,7 @@ def stored_study_page(study: StoredStudy, *, about: About) -> str:
             ("scale", about.scale_name),
             ("rules", about.rules_digest),
         ),
-        doubts=numbering_doubts(row["flags"] for row in study.rows),
+        doubts=names_to_check(row["flags"] for row in study.rows),
         overview=small_picture(overview, 1000) if overview else "",
         joints=cards,
         grid=_grid(cards),
