@@ -27,6 +27,7 @@ from lfja_mri.settings.facets import FacetsSettings
 ANTERIOR = np.array([0.0, -1.0, 0.0])
 LEFT = np.array([1.0, 0.0, 0.0])
 CRANIAL = np.array([0.0, 0.0, 1.0])
+BONE_SHARE = 1.15  # how much taller the processes are than the surface between them
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class ToyJoint:
     bend_deg: float = 40.0
     length_mm: float = 14.0
     height_mm: float = 17.0
+    line_signal: float = 0.3
 
 
 def settings(zone_spacing_mm: float = 1.5) -> FacetsSettings:
@@ -67,7 +69,7 @@ def joint_truth(joint: ToyJoint, side: Side, disc: Disc) -> np.ndarray:
 
 
 def world(points: np.ndarray, joints: dict[Side, ToyJoint], disc: Disc) -> np.ndarray:
-    """Signal at LPS points: marrow plates on both sides of dark, grey, dark joint lines; bright canal; muscle."""
+    """Signal at LPS points: marrow on both sides of dark, grey, dark lines, on surfaces that are ellipses; bright canal; muscle."""
     local = points - disc.centre_lps_mm
     signal = np.full(points.shape[:-1], 0.25)
     body = (np.abs(local[..., 0]) < 25) & (local[..., 1] < 17.5) & (local[..., 1] > -17.5)
@@ -75,24 +77,26 @@ def world(points: np.ndarray, joints: dict[Side, ToyJoint], disc: Disc) -> np.nd
     signal[body & (np.abs(local[..., 2]) < 4.5)] = 0.35
     for side, joint in joints.items():
         line = joint_truth(joint, side, disc)[:, :2] - disc.centre_lps_mm[:2]
-        distance = _distance(local[..., :2], line)
-        tall = np.abs(local[..., 2] - joint.cranial_mm) < joint.height_mm / 2
-        signal[tall & (distance < 8.0)] = 0.6
-        signal[tall & (distance < 2.5)] = 0.05
-        signal[tall & (distance < 0.8)] = 0.3
+        distance, along = _nearest(local[..., :2], line)
+        height = 2.0 * (local[..., 2] - joint.cranial_mm) / joint.height_mm
+        surface = np.hypot(along, height) < 1.0
+        signal[(np.abs(height) < BONE_SHARE) & (distance < 8.0)] = 0.6
+        signal[surface & (distance < 2.5)] = 0.05
+        signal[surface & (distance < 0.8)] = joint.line_signal
     canal = ((local[..., 1] - 24) / 7.5) ** 2 + (local[..., 0] / 9.0) ** 2 < 1
     signal[canal] = 1.0
     return signal
 
 
-def _distance(points: np.ndarray, line: np.ndarray) -> np.ndarray:
-    fine = np.stack(
-        [np.interp(np.linspace(0, 1, 60), np.linspace(0, 1, len(line)), column) for column in line.T], -1
-    )
-    best = np.full(points.shape[:-1], np.inf)
-    for x, y in fine:
-        best = np.minimum(best, np.hypot(points[..., 0] - x, points[..., 1] - y))
-    return best
+def _nearest(points: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance to the line, and where along it: -1 and 1 at its tips."""
+    places = np.linspace(-1.0, 1.0, 60)
+    fine = [np.interp(places, np.linspace(-1.0, 1.0, len(line)), column) for column in line.T]
+    best, along = np.full(points.shape[:-1], np.inf), np.zeros(points.shape[:-1])
+    for place, x, y in zip(places, *fine, strict=True):
+        away = np.hypot(points[..., 0] - x, points[..., 1] - y)
+        along, best = np.where(away < best, place, along), np.minimum(away, best)
+    return best, along
 
 
 def axial_image(

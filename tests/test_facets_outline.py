@@ -7,19 +7,23 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
+from facets_toy import ToyJoint, axial_image, settings, toy_disc, toy_levels, toy_study
 
+from lfja_mri.facets import place_joints
 from lfja_mri.facets.extent import Sheet, line_contrast
 from lfja_mri.facets.frames import JointShape
 from lfja_mri.facets.outline import (
     FURTHEST_MM,
+    NARROWNESS,
     TARGETS,
     Extent,
     corrected,
     feature_names,
     features,
+    nearness,
     packaged_rule,
 )
-from lfja_mri.model import Contrast
+from lfja_mri.model import Contrast, Joint, Side
 
 SHAPE = JointShape(30.0, 16.0, -4.0, 42.0, 40.0, 13.0, 17.0, 1.9, -0.15)
 EXTENT = Extent(middle_mm=0.0, height_mm=17.5, along_mm=0.0, length_mm=14.5)
@@ -42,12 +46,27 @@ def _faded(places_mm: npt.NDArray[np.float64], half_mm: float, edge_mm: float) -
     return np.asarray(1.0 / (1.0 + np.exp((np.abs(places_mm) - half_mm) / edge_mm)))
 
 
-def test_the_rule_has_a_row_for_every_feature() -> None:
+def test_the_rule_has_a_column_for_every_feature() -> None:
     rule, (found, _) = packaged_rule(), features(EXTENT, _sheet(), SHAPE, ANGLE_DEG)
     count = len(feature_names())
     assert found.shape == rule.mean.shape == rule.spread.shape == (count,)
-    assert rule.weights.shape == (count, len(TARGETS))
+    assert rule.taught.shape == (len(rule.weights), count)
+    assert rule.weights.shape[1:] == rule.start.shape == (len(TARGETS),)
     assert np.all(rule.spread > 0)
+
+
+def test_joints_are_nearest_to_themselves_and_the_kernel_falls_with_their_mean_square_difference() -> None:
+    joints = np.array([[0.0, 0.0], [1.0, 1.0], [3.0, -1.0]])
+    near = nearness(joints, joints)
+    assert near.diagonal().tolist() == pytest.approx([1.0, 1.0, 1.0])
+    assert near[0, 1] == pytest.approx(np.exp(-NARROWNESS * 1.0))
+    assert near[2, 0] == near[0, 2] == pytest.approx(np.exp(-NARROWNESS * 5.0))
+
+
+def test_a_joint_like_no_other_gets_the_mean_correction() -> None:
+    """What the kernel says fades with distance; the gate of `corrected` does the rest."""
+    rule = packaged_rule()
+    assert rule.change(np.full(len(rule.mean), 9.0)) == pytest.approx(rule.start, abs=1e-9)
 
 
 def test_contrast_is_that_of_the_line_over_its_flanks() -> None:
@@ -86,3 +105,18 @@ def test_no_correction_goes_further_than_allowed() -> None:
         found = corrected(EXTENT, _sheet(float(above_mm)), SHAPE, ANGLE_DEG, Contrast.T2)
         moves = [abs(getattr(found, name) - getattr(EXTENT, name)) for name in TARGETS]
         assert max(moves) <= FURTHEST_MM + 1e-9
+
+
+@pytest.mark.parametrize("line_signal", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize(("length_mm", "height_mm"), [(12.0, 14.0), (14.0, 17.0), (17.0, 20.0)])
+def test_joints_made_by_hand_get_their_own_size(
+    length_mm: float, height_mm: float, line_signal: float
+) -> None:
+    """Nothing of these joints comes from the phantoms that taught the rule: sharp edges, no taper, other signals."""
+    joint = ToyJoint(length_mm=length_mm, height_mm=height_mm, bend_deg=20.0, line_signal=line_signal)
+    study = toy_study(axial_image(dict.fromkeys(Side, joint), toy_disc()))
+    placed = [one.frame for one in place_joints(study, toy_levels(), settings(3.0)) if isinstance(one, Joint)]
+    assert len(placed) == len(Side)
+    for frame in placed:
+        assert frame.height_mm == pytest.approx(height_mm, abs=1.0)
+        assert frame.length_mm == pytest.approx(length_mm, abs=1.2)

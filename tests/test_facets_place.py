@@ -144,7 +144,7 @@ def test_sagittal_slices_move_a_joint_to_its_depth(behind_mm):
     joints = dict.fromkeys(Side, ToyJoint(behind_mm=behind_mm, outwards_mm=15.0, angle_deg=40.0))
     for joint in _placed(toy_study(sagittal_image(joints, toy_disc())), toy_levels()).values():
         assert joint.frame.flags[0] == "joint_from_sagittal_slices"
-        assert abs(joint.frame.centre_lps_mm[1] - behind_mm) < 2.0
+        assert abs(joint.frame.centre_lps_mm[1] - behind_mm) < 2.5
 
 
 def test_a_joint_hidden_on_one_side_is_placed_like_the_other():

@@ -1,18 +1,20 @@
 """Teach the rule that corrects how far a joint reaches (`lfja_mri/facets/outline.py`) on phantoms of training seeds.
 
-    python -m training.outline configs/joint_outline.csv
+    python -m training.outline configs/joint_outline.csv [--jobs 2]
 
 Each joint of each phantom is placed by the product without the rule, levels as the product finds them; what the rule looks at
-and how far height and tips are off give one row of a ridge regression. Joints whose level was found elsewhere teach nothing.
-The error that is printed is that on people left out. Phantoms are kept as those of
-the evaluation are (`benchmarks.phantoms`): half an hour the first time.
+and how far height and tips are off give one row of a kernel ridge regression. Joints whose level was found elsewhere teach
+nothing. The error that is printed is that on people left out. Phantoms are kept as those of
+the evaluation are (`benchmarks.phantoms`): an hour the first time.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from unittest import mock
 
@@ -23,7 +25,15 @@ from lfja_mri.config import load_pipeline_settings
 from lfja_mri.facets import place_joints, refine
 from lfja_mri.facets.extent import Sheet
 from lfja_mri.facets.frames import JointShape
-from lfja_mri.facets.outline import TARGETS, Extent, feature_names, features
+from lfja_mri.facets.outline import (
+    TARGETS,
+    Extent,
+    Rule,
+    feature_names,
+    features,
+    nearness,
+    rule_of,
+)
 from lfja_mri.geometry import unit
 from lfja_mri.model import Contrast, FloatArray, Joint, LevelMap, StudyImages
 from lfja_mri.phantom import PhantomTruth
@@ -31,10 +41,11 @@ from lfja_mri.pipeline import locate_levels, prepare
 from lfja_mri.tables import to_csv
 
 SEEDS = tuple(
-    [("routine_clinical", seed) for seed in range(520, 531)] + [("trial", seed) for seed in range(620, 630)]
+    [("routine_clinical", seed) for seed in range(520, 552)] + [("trial", seed) for seed in range(620, 652)]
 )
-RIDGE = 60.0
-FOLDS = 7
+RIDGE = 0.1
+FOLDS = 8
+DECIMALS = 4
 FARTHEST_MM = 5.0
 
 
@@ -47,15 +58,20 @@ class Lesson:
     change: FloatArray
 
 
-def lessons() -> Iterator[Lesson]:
-    """Yield every joint of the training phantoms that lies on its own level."""
-    road = prepare()
-    for recipe, seed in SEEDS:
-        made = kept(recipe, seed)
-        for joint, seen in placed(made.images, locate_levels(made.images, road)):
-            change = missed(joint, made.images, made.truth)
-            if change is not None:
-                yield Lesson(f"{recipe}-{seed}", seen, change)
+def lessons(jobs: int) -> list[Lesson]:
+    """Return every joint of the training phantoms that lies on its own level."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        return [lesson for one in pool.map(lessons_of, *zip(*SEEDS, strict=True)) for lesson in one]
+
+
+def lessons_of(recipe: str, seed: int) -> list[Lesson]:
+    """Return the joints of one phantom that lie on their own level, what is seen of them rounded as the table will be."""
+    made = kept(recipe, seed)
+    changes = [
+        (seen.round(DECIMALS), missed(joint, made.images, made.truth))
+        for joint, seen in placed(made.images, locate_levels(made.images, prepare()))
+    ]
+    return [Lesson(f"{recipe}-{seed}", seen, change) for seen, change in changes if change is not None]
 
 
 def placed(images: StudyImages, levels: LevelMap) -> list[tuple[Joint, FloatArray]]:
@@ -99,45 +115,51 @@ def missed(joint: Joint, images: StudyImages, truth: PhantomTruth) -> FloatArray
     )
 
 
-def ridge(seen: FloatArray, change: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return mean and spread of the features, weights and mean change."""
-    mean, spread, start = seen.mean(axis=0), seen.std(axis=0) + 1e-3, change.mean(axis=0)
-    scaled = (seen - mean) / spread
-    within = scaled.T @ scaled + RIDGE * np.eye(scaled.shape[1])
-    return mean, spread, np.linalg.solve(within, scaled.T @ (change - start)), start
+def rule_from(taught: Sequence[Lesson]) -> Rule:
+    """Return the rule that lessons teach: the ridge's weights of every joint's nearness to every other."""
+    seen, change = (np.array([getattr(lesson, name) for lesson in taught]) for name in ("seen", "change"))
+    start = change.mean(axis=0)
+    blank = rule_of(seen, np.zeros_like(change), start)
+    within = nearness(blank.taught, blank.taught) + RIDGE * np.eye(len(taught))
+    return replace(blank, weights=np.linalg.solve(within, change - start))
 
 
-def left_out(taught: list[Lesson]) -> FloatArray:
+def left_out(taught: Sequence[Lesson]) -> FloatArray:
     """Return what the rule misses on people it was not taught on, shape (joints, targets)."""
     people = sorted({lesson.person for lesson in taught})
-    seen, change = (np.array([getattr(lesson, name) for lesson in taught]) for name in ("seen", "change"))
-    fold = np.array([people.index(lesson.person) % FOLDS for lesson in taught])
-    rest = np.zeros_like(change)
-    for at in range(FOLDS):
-        mean, spread, weights, start = ridge(seen[fold != at], change[fold != at])
-        rest[fold == at] = change[fold == at] - start - ((seen[fold == at] - mean) / spread) @ weights
-    return rest
-
-
-def table(taught: list[Lesson]) -> str:
-    """Return the rule as a table: the mean change, then one row a feature."""
-    seen, change = (np.array([getattr(lesson, name) for lesson in taught]) for name in ("seen", "change"))
-    mean, spread, weights, start = ridge(seen, change)
-    rows: list[dict[str, str]] = [
-        {"feature": "start", **{name: f"{at:.4f}" for name, at in zip(TARGETS, start, strict=True)}}
+    folds = [
+        [lesson for lesson in taught if people.index(lesson.person) % FOLDS == at] for at in range(FOLDS)
     ]
-    for name, *numbers in zip(feature_names(), mean, spread, *weights.T, strict=True):
-        columns = ("mean", "spread", *TARGETS)
-        rows.append({"feature": name} | {key: f"{at:.4f}" for key, at in zip(columns, numbers, strict=True)})
-    return to_csv(("feature", "mean", "spread", *TARGETS), rows)
+    return np.array(
+        [
+            lesson.change - rule.change(rule.deviation(lesson.seen))
+            for fold in folds
+            for rule in [rule_from([lesson for other in folds if other is not fold for lesson in other])]
+            for lesson in fold
+        ]
+    )
+
+
+def table(taught: Sequence[Lesson]) -> str:
+    """Return the rule as a table: the mean change, then for each joint what was seen of it and its weights."""
+    rule = rule_from(taught)
+    start = dict(zip(TARGETS, rule.start, strict=True))
+    names = (*feature_names(), *TARGETS)
+    joints = [
+        dict(zip(names, (*lesson.seen, *weights), strict=True))
+        for lesson, weights in zip(taught, rule.weights, strict=True)
+    ]
+    rows = [{name: f"{number:.{DECIMALS}f}" for name, number in row.items()} for row in (start, *joints)]
+    return to_csv(names, rows)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", type=Path)
+    parser.add_argument("--jobs", type=int, default=1)
     words = parser.parse_args()
-    lesson_list = list(lessons())
-    before = np.sqrt(np.mean([lesson.change**2 for lesson in lesson_list], axis=0))
-    after = np.sqrt(np.mean(left_out(lesson_list) ** 2, axis=0))
-    print(len(lesson_list), "joints;", TARGETS, "rms before", before.round(2), "left out", after.round(2))
-    words.target.write_text(table(lesson_list), encoding="utf-8")
+    taught_by = lessons(words.jobs)
+    before = np.sqrt(np.mean([lesson.change**2 for lesson in taught_by], axis=0))
+    after = np.sqrt(np.mean(left_out(taught_by) ** 2, axis=0))
+    print(len(taught_by), "joints;", TARGETS, "rms before", before.round(2), "left out", after.round(2))
+    words.target.write_text(table(taught_by), encoding="utf-8")

@@ -1,11 +1,11 @@
-"""How far a joint reaches, corrected by what joints of known size taught: a linear rule over the contrast of its line.
+"""How far a joint reaches, corrected by joints of known size whose line looks like its own.
 
 `facets.extent` fits height and tips apart and from scores; how the bright line between its dark flanks fades, from slice to
-slice and towards its tips, in front and behind, tells more. The rule is a ridge regression on phantoms
-(`training/outline.py`, its numbers in `configs/joint_outline.csv`), every contrast taken relative to that at the joint's
-own middle. It knows T2-weighted axial slices only, and it is heard only where a joint looks like those that taught it: a
-joint whose features lie far from theirs keeps the extent that `facets.extent` found, so do all ten of the real study that we
-read.
+slice and towards its tips, in front and behind, tells more. The rule is a Gaussian kernel ridge regression (Hastie, Tibshirani
+and Friedman, The Elements of Statistical Learning, 2009, 5.8) on joints of phantoms (`training/outline.py`, a row for each in
+`configs/joint_outline.csv`), every contrast taken relative to that at the joint's own middle. It knows T2-weighted axial
+slices only, and it is heard only where a joint looks like those that taught it: a joint whose features lie far from theirs
+keeps the extent that `facets.extent` found, so do all ten of the real study that we read.
 """
 
 from __future__ import annotations
@@ -29,9 +29,13 @@ NEAR_SHARE, CORE_SHARE = 0.35, 0.3
 PART_SHARES = ((-0.5, -0.15), (0.15, 0.5))
 RANGE = (-0.5, 1.5)
 FURTHEST_MM = 2.5
+LEAST_SPREAD = 1e-3
+NARROWNESS = 0.4
+"""Of the kernel, per mean square of the difference between two joints' features in their spread."""
+
 LIKE, UNLIKE = 1.5, 2.5
 """Mean square of the features' deviations, in their spread: up to which a joint is like those that taught, and from which it is
-not. Nine of ten that taught lie below the first; those of the real study at 2.7 to 19."""
+not. Nine of ten that taught lie below the first; those of the real study at 3.0 to 14."""
 
 LEVELLED = (17.0, 45.0, 20.0)
 TARGETS = ("middle_mm", "height_mm", "along_mm", "length_mm")
@@ -57,12 +61,33 @@ class Extent:
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """Mean and spread of each feature, weights of shape (features, targets), and the mean correction."""
+    """What joints of known size taught.
+
+    Parameters
+    ----------
+    mean, spread
+        Of each feature.
+    taught
+        The joints' features as deviations from the mean in units of the spread, shape (joints, features).
+    weights
+        Of each joint's nearness, in mm, shape (joints, targets).
+    start
+        The mean correction, in mm, in the order of `TARGETS`.
+    """
 
     mean: FloatArray
     spread: FloatArray
+    taught: FloatArray
     weights: FloatArray
     start: FloatArray
+
+    def deviation(self, seen: FloatArray) -> FloatArray:
+        """Return how far features lie from the mean, in units of their spread."""
+        return (seen - self.mean) / self.spread
+
+    def change(self, deviation: FloatArray) -> FloatArray:
+        """Return the correction in mm of one joint, in the order of `TARGETS`."""
+        return self.start + nearness(deviation[None], self.taught)[0] @ self.weights
 
 
 def corrected(
@@ -89,9 +114,9 @@ def corrected(
     rule = packaged_rule()
     low, high = PEAK_SEEN
     seen = float(np.clip((plateau - low) / (high - low), 0.0, 1.0))
-    deviation = (found - rule.mean) / rule.spread
+    deviation = rule.deviation(found)
     like = float(np.clip((UNLIKE - np.mean(deviation**2)) / (UNLIKE - LIKE), 0.0, 1.0))
-    change = seen * like * np.clip(rule.start + deviation @ rule.weights, -FURTHEST_MM, FURTHEST_MM)
+    change = seen * like * np.clip(rule.change(deviation), -FURTHEST_MM, FURTHEST_MM)
     moves = {name: getattr(extent, name) + float(by) for name, by in zip(TARGETS, change, strict=True)}
     return replace(extent, **moves)
 
@@ -141,11 +166,24 @@ def feature_names() -> list[str]:
     return [*sizes, *by_height, *(f"along_{at:+.0f}mm" for at in ALONG_MM)]
 
 
+def nearness(some: FloatArray, others: FloatArray) -> FloatArray:
+    """Return the Gaussian kernel between joints, from deviations of shape (some, features) and (others, features)."""
+    square = (some**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None] - 2.0 * some @ others.T
+    return np.asarray(np.exp(-NARROWNESS * np.maximum(square, 0.0) / some.shape[1]))
+
+
+def rule_of(seen: FloatArray, weights: FloatArray, start: FloatArray) -> Rule:
+    """Return the rule of joints with features of shape (joints, features), each with its weights in mm."""
+    mean, spread = seen.mean(axis=0), seen.std(axis=0) + LEAST_SPREAD
+    return Rule(mean, spread, (seen - mean) / spread, weights, start)
+
+
 @cache
 def packaged_rule() -> Rule:
     """Return the packaged rule."""
-    rows = read_csv(config_folder() / "joint_outline.csv")
-    first, *others = rows
-    numbers = np.array([[float(row[name]) for name in ("mean", "spread", *TARGETS)] for row in others])
-    start = np.array([float(first[name]) for name in TARGETS])
-    return Rule(numbers[:, 0], numbers[:, 1], numbers[:, 2:], start)
+    first, *joints = read_csv(config_folder() / "joint_outline.csv")
+    seen, weights = (
+        np.array([[float(joint[name]) for name in names] for joint in joints])
+        for names in (feature_names(), TARGETS)
+    )
+    return rule_of(seen, weights, np.array([float(first[name]) for name in TARGETS]))
