@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from benchmarks.phantoms import normal_count
 from lfja_mri.facets.prior import site_of
 from lfja_mri.facets.zones import build_zones
 from lfja_mri.geometry import apply, unit
@@ -22,7 +23,8 @@ class Compared:
     """One placed joint against its truth.
 
     `named_right` holds where its disc is nearest to the true disc of that name, and the joint to the true joint of that
-    level and side; `numbering_flagged` where the program doubts the names of this spine's levels.
+    level and side; `numbering_flagged` where the program doubts the names of this spine's levels; `normal_count` where it
+    has five lumbar vertebrae.
     """
 
     centre_error_mm: float
@@ -31,6 +33,7 @@ class Compared:
     whole_overlap: float
     named_right: bool
     numbering_flagged: bool
+    normal_count: bool
     shifts: tuple[tuple[float, float], ...]
     shifts_unknown: int
 
@@ -41,7 +44,7 @@ def compare(
     """Compare a joint in the frame of the image that it was found in."""
     frame = joint.frame
     if all((true.level, true.side) != (frame.level, frame.side) for true in truth.joints):
-        return _no_such_joint(levels)
+        return _no_such_joint(levels, truth)
     true = truth.joint(frame.level, frame.side)
     others = {shift.image_key for shift in joint.shifts}
     own = next(image.key for image in images.images if image.key not in others)
@@ -70,16 +73,24 @@ def compare(
         named_right=min(distances, key=lambda key: distances[key]) == (frame.level, frame.side)
         and _disc_named_right(frame.level, levels, truth, own),
         numbering_flagged=bool(levels.flags),
+        normal_count=normal_count(truth),
         shifts=shifts,
         shifts_unknown=len(imaged) - len(shifts),
     )
 
 
-def _no_such_joint(levels: LevelMap) -> Compared:
+def _no_such_joint(levels: LevelMap, truth: PhantomTruth) -> Compared:
     """Return what a joint at a level that this person does not have is worth."""
-    flagged = bool(levels.flags)
     return Compared(
-        99.0, 180.0, 0.0, 0.0, named_right=False, numbering_flagged=flagged, shifts=(), shifts_unknown=0
+        centre_error_mm=99.0,
+        angle_error_deg=180.0,
+        slab_overlap=0.0,
+        whole_overlap=0.0,
+        named_right=False,
+        numbering_flagged=bool(levels.flags),
+        normal_count=normal_count(truth),
+        shifts=(),
+        shifts_unknown=0,
     )
 
 

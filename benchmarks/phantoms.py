@@ -17,7 +17,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from lfja_mri.model import StudyImages, StudyResult
+from lfja_mri.model import STANDARD_LEVELS, StudyImages, StudyResult
 from lfja_mri.phantom import PhantomTruth, Recipe, load_recipe, simulate
 from lfja_mri.pipeline import grade_images, prepare
 
@@ -108,6 +108,11 @@ def graded(recipe: str, seed: int) -> tuple[StudyResult, PhantomTruth]:
     """Grade one evaluation phantom through the whole pipeline; kept for as long as the process runs."""
     phantom = kept(recipe, seed)
     return grade_images(phantom.images, prepare()), phantom.truth
+
+
+def normal_count(truth: PhantomTruth) -> bool:
+    """Tell whether a phantom has five lumbar vertebrae; of the others names counted from the sacrum cannot all be right."""
+    return {joint.level for joint in truth.joints} == set(STANDARD_LEVELS)
 
 
 @cache
