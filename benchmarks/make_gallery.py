@@ -83,7 +83,7 @@ def only(variant: str) -> dict[str, VariantWeights]:
 CASES = (
     Case("failure_six_lumbar", "routine_clinical", 100, only("l6")),
     Case("failure_other_joint", "routine_clinical", 100, only("l6"), Level.L3_L4, Side.RIGHT),
-    Case("failure_four_as_three", "routine_clinical", 62, POOR, Level.L4_L5, Side.LEFT),
+    Case("failure_four_as_three", "routine_clinical", 67, POOR, Level.L5_S1, Side.RIGHT),
     Case("failure_two_as_three", "routine_clinical", 60, POOR, Level.L3_L4, Side.LEFT),
     Case("failure_thick_slices", "routine_clinical", 60, POOR, Level.L5_S1, Side.LEFT),
     Case("failure_fat_suppression", "trial", 366, WITHOUT_STIR, Level.L3_L4, Side.LEFT, refused=True),
