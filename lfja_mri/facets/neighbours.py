@@ -66,7 +66,9 @@ def _between(values_mm: FloatArray, limits_mm: tuple[float, float]) -> BoolArray
 def _back_of_bodies_mm(disc: _DiscPlace, site: Site) -> FloatArray:
     """Return how far behind the disc's centre the bodies end: half an ellipse of the disc's size, flat behind."""
     outwards = np.minimum(np.abs(disc.outwards_mm) / (0.5 * site.disc.width_mm), 1.0)
-    return 0.5 * site.disc.depth_mm * np.sqrt(1.0 - outwards * outwards * outwards)  # a power takes ten times as long
+    return (
+        0.5 * site.disc.depth_mm * np.sqrt(1.0 - outwards * outwards * outwards)
+    )  # a power takes ten times as long
 
 
 def _body_column(disc: _DiscPlace, site: Site) -> BoolArray:

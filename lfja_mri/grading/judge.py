@@ -40,9 +40,10 @@ def judge(measurements: Measurements, rules: RuleTable) -> Outcome:
     if refused is not None:
         return refused
     values = measured_values(measurements)
-    match first_match(rules.rule, facts_for(values, rules)):
+    facts = facts_for(values, rules)
+    match first_match(rules.rule, facts):
         case Rule() as fired:
-            return _graded(measurements, rules, fired)
+            return _graded(measurements, rules, fired, values, facts)
         case (name, Missing() as missing):
             return NotGraded(missing.reason, detail=f"{name} could not be measured", flags=measurements.flags)
 
@@ -74,9 +75,7 @@ def _refuse(measurements: Measurements, rules: RuleTable) -> NotGraded | None:
     return None
 
 
-def _graded(measurements: Measurements, rules: RuleTable, fired: Rule) -> Graded:
-    values = measured_values(measurements)
-    facts = facts_for(values, rules)
+def _graded(measurements: Measurements, rules: RuleTable, fired: Rule, values: Facts, facts: Facts) -> Graded:
     grade = _final_grade(fired, facts, rules.choices)
     low, high = (
         _grade_of(shifted(values, moved), rules, grade) for moved in (measurements.low, measurements.high)

@@ -190,17 +190,23 @@ def first_match(rules: Sequence[Rule], facts: Facts) -> Rule | tuple[str, Missin
     but for a missing measure stops the search: a lower grade is never given for want of evidence.
     """
     for rule in rules:
-        known = [
-            (condition, facts[condition.measure]) for condition in rule.when if condition.measure in facts
-        ]
-        measured = [condition.holds(value) for condition, value in known if not isinstance(value, Missing)]
-        if not all(measured):
+        if not _could_hold(rule, facts):
             continue
-        missing = [(condition.measure, value) for condition, value in known if isinstance(value, Missing)]
-        if missing:
-            return missing[0]
+        for condition in rule.when:
+            value = facts.get(condition.measure)
+            if isinstance(value, Missing):
+                return condition.measure, value
         return rule
     raise ConfigurationError("the last rule has conditions, and none held")
+
+
+def _could_hold(rule: Rule, facts: Facts) -> bool:
+    """Tell whether no condition fails among those whose measure is there; one that is not known fails nothing."""
+    for condition in rule.when:
+        value = facts.get(condition.measure)
+        if value is not None and not isinstance(value, Missing) and not condition.holds(value):
+            return False
+    return True
 
 
 def rule_rows(table: RuleTable) -> list[tuple[str, str, str, str]]:
