@@ -19,14 +19,13 @@ from lfja_mri.facets import place_joints, process_masks_in
 from lfja_mri.grading import (
     ItemSheet,
     RuleTable,
-    TissuePlaces,
     judge,
     judge_items,
     load_items,
     load_rules,
-    measure_joint,
-    tissue_places,
 )
+from lfja_mri.grading.measure import measure_joint
+from lfja_mri.grading.places import TissuePlaces, tissue_places
 from lfja_mri.ingest import Study, read_study
 from lfja_mri.levels import locate
 from lfja_mri.levels.mask_files import nifti_files

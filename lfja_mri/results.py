@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lfja_mri import __version__
@@ -105,6 +105,9 @@ JOINTS_COLUMNS = (
     "flags",
 )
 
+LEVEL_ORDER = {level.value: rank for rank, level in enumerate(Level)}
+SIDE_ORDER = {side.value: rank for rank, side in enumerate(Side)}
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -125,6 +128,17 @@ class Scale:
 def grade_rows(result: StudyResult, visit: Visit, scale: Scale) -> list[dict[str, Cell]]:
     """Return one row per joint, levels from the head down, left before right."""
     return [_grade_row(joint, result, visit, scale) for joint in sorted(result.joints, key=_anatomical_order)]
+
+
+def row_order(row: Mapping[str, Cell]) -> tuple[str, str, str, int, int]:
+    """Sort rows of `grades.csv` by subject, visit, study, level from the head down, left before right."""
+    return (
+        str(row.get("subject") or ""),
+        str(row.get("visit") or ""),
+        str(row["study_key"]),
+        LEVEL_ORDER[str(row["level"])],
+        SIDE_ORDER[str(row["side"])],
+    )
 
 
 def level_rows(level_map: LevelMap) -> list[dict[str, Cell]]:
@@ -273,4 +287,4 @@ def _vector(name: str, vector: FloatArray) -> dict[str, Cell]:
 
 
 def _anatomical_order(joint: JointResult) -> tuple[int, int]:
-    return list(Level).index(joint.level), list(Side).index(joint.side)
+    return LEVEL_ORDER[joint.level.value], SIDE_ORDER[joint.side.value]

@@ -12,7 +12,7 @@ import numpy as np
 
 from lfja_mri.config import load_pipeline_settings
 from lfja_mri.geometry import grid_affine, grid_points
-from lfja_mri.grading import measure_joint
+from lfja_mri.grading.measure import measure_joint
 from lfja_mri.model import (
     Axes,
     Contrast,

@@ -132,6 +132,15 @@ def test_help_does_not_load_the_heavy_libraries():
     assert found.stdout.strip() == "[]"
 
 
+def test_archives_are_regraded_without_loading_the_image_libraries():
+    code = (
+        "import sys, lfja_mri.app.archives, lfja_mri.batch.regrade; "
+        "print([m for m in ('SimpleITK', 'scipy', 'nibabel', 'matplotlib', 'onnxruntime', 'pydicom') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
 def test_a_run_needs_the_drawing_library_only_for_pictures():
     code = "import sys, lfja_mri.batch.run, lfja_mri.report; print('matplotlib' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

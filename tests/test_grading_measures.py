@@ -10,7 +10,8 @@ from grading_toy import CANAL_X_MM, JOINT, SETTINGS, Toy, axial, measured, sagit
 
 from lfja_mri.errors import Reason
 from lfja_mri.geometry import grid_points
-from lfja_mri.grading import judge, load_rules, measure_joint
+from lfja_mri.grading import judge, load_rules
+from lfja_mri.grading.measure import measure_joint
 from lfja_mri.model import Contrast, Graded, Image, Level, LevelMap, Missing, NotGraded, SeriesShift, Zone
 
 RULES = load_rules()

@@ -8,11 +8,11 @@ from pathlib import Path
 from lfja_mri.batch.outcome import StudyFailure
 from lfja_mri.batch.tasks import Task
 from lfja_mri.errors import InputError, OutputError, Reason
-from lfja_mri.model import STANDARD_LEVELS, JointResult, Level, NotGraded, Side, StudyResult
+from lfja_mri.model import STANDARD_LEVELS, JointResult, NotGraded, Side, StudyResult
 from lfja_mri.outputs import scale_of
 from lfja_mri.pipeline import Road
 from lfja_mri.report.marks import JointKey, ReaderMark, with_marks
-from lfja_mri.results import GRADES_COLUMNS, grade_rows
+from lfja_mri.results import GRADES_COLUMNS, grade_rows, row_order
 from lfja_mri.tables import Cell, read_csv, to_csv, write_text
 
 
@@ -42,18 +42,6 @@ def _own_rows(task: Task) -> list[dict[str, str]]:
             "the same command goes on with what is there",
             reason=Reason.CANNOT_WRITE,
         ) from None
-
-
-def row_order(row: Mapping[str, Cell]) -> tuple[str, str, str, int, int]:
-    """Sort rows by subject, visit, study, level from the head down, left before right."""
-    levels, sides = [level.value for level in Level], [side.value for side in Side]
-    return (
-        str(row.get("subject") or ""),
-        str(row.get("visit") or ""),
-        str(row["study_key"]),
-        levels.index(str(row["level"])),
-        sides.index(str(row["side"])),
-    )
 
 
 def _failed_rows(task: Task, failure: StudyFailure, road: Road) -> list[dict[str, Cell]]:

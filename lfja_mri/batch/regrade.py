@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lfja_mri.batch.folder import STUDIES
-from lfja_mri.batch.gathering import row_order
 from lfja_mri.errors import InputError
 from lfja_mri.grading import RuleTable, explain, judge, measurements_from_json
 from lfja_mri.model import JointResult, Measurements
-from lfja_mri.results import GRADES_COLUMNS, Scale, outcome_cells
+from lfja_mri.results import GRADES_COLUMNS, Scale, outcome_cells, row_order
 from lfja_mri.tables import read_csv, to_csv
 
 OUTCOME_COLUMNS = ("status", "grade", "grade_low", "grade_high", "rule", "reason", "extension")

@@ -1,4 +1,8 @@
-"""Zones to measurements, measurements to grades."""
+"""Zones to measurements, measurements to grades.
+
+Named here is what judges stored measurements, which needs no image. What measures is imported from
+`lfja_mri.grading.measure`, so that `regrade` and `info` do not wait for the image libraries.
+"""
 
 from lfja_mri.grading.aggregate import SUMMARY_COLUMNS, Summary, summarise
 from lfja_mri.grading.agreement import Agreement, agreement, confusion_lines, weighted_kappa
@@ -7,8 +11,6 @@ from lfja_mri.grading.explain import explain, explanation_facts
 from lfja_mri.grading.facts import MEASURES, plain_values
 from lfja_mri.grading.items import ItemSheet, judge_items, load_items
 from lfja_mri.grading.judge import judge
-from lfja_mri.grading.measure import measure_joint
-from lfja_mri.grading.places import TissuePlaces, tissue_places
 from lfja_mri.grading.rules import RuleTable, load_rules, rule_rows, rules_in_words
 
 __all__ = [
@@ -19,7 +21,6 @@ __all__ = [
     "ItemSheet",
     "RuleTable",
     "Summary",
-    "TissuePlaces",
     "agreement",
     "confusion_lines",
     "explain",
@@ -28,13 +29,11 @@ __all__ = [
     "judge_items",
     "load_items",
     "load_rules",
-    "measure_joint",
     "measurements_from_json",
     "measurements_to_json",
     "plain_values",
     "rule_rows",
     "rules_in_words",
     "summarise",
-    "tissue_places",
     "weighted_kappa",
 ]
