@@ -32,6 +32,8 @@ BONE_SHARE = 1.15  # how much taller the processes are than the surface between 
 
 @dataclass(frozen=True)
 class ToyJoint:
+    """`lean` is how far its surface moves outwards and forward, across its line, per mm of height."""
+
     outwards_mm: float = 16.0
     behind_mm: float = 28.0
     cranial_mm: float = -4.0
@@ -40,6 +42,7 @@ class ToyJoint:
     length_mm: float = 14.0
     height_mm: float = 17.0
     line_signal: float = 0.3
+    lean: float = 0.0
 
 
 def settings(zone_spacing_mm: float = 1.5) -> FacetsSettings:
@@ -68,6 +71,12 @@ def joint_truth(joint: ToyJoint, side: Side, disc: Disc) -> np.ndarray:
     return disc.centre_lps_mm + np.stack([side.lateral_sign * out, back, height], axis=-1)
 
 
+def across(joint: ToyJoint, side: Side) -> np.ndarray:
+    """Left and back parts of the direction across the joint, outwards and forward."""
+    turned = np.deg2rad(joint.angle_deg)
+    return np.array([side.lateral_sign * np.cos(turned), -np.sin(turned)])
+
+
 def world(points: np.ndarray, joints: dict[Side, ToyJoint], disc: Disc) -> np.ndarray:
     """Signal at LPS points: marrow on both sides of dark, grey, dark lines, on surfaces that are ellipses; bright canal; muscle."""
     local = points - disc.centre_lps_mm
@@ -77,8 +86,11 @@ def world(points: np.ndarray, joints: dict[Side, ToyJoint], disc: Disc) -> np.nd
     signal[body & (np.abs(local[..., 2]) < 4.5)] = 0.35
     for side, joint in joints.items():
         line = joint_truth(joint, side, disc)[:, :2] - disc.centre_lps_mm[:2]
-        distance, along = _nearest(local[..., :2], line)
-        height = 2.0 * (local[..., 2] - joint.cranial_mm) / joint.height_mm
+        above_mm = local[..., 2] - joint.cranial_mm
+        distance, along = _nearest(
+            local[..., :2] - joint.lean * above_mm[..., None] * across(joint, side), line
+        )
+        height = 2.0 * above_mm / joint.height_mm
         surface = np.hypot(along, height) < 1.0
         signal[(np.abs(height) < BONE_SHARE) & (distance < 8.0)] = 0.6
         signal[surface & (distance < 2.5)] = 0.05

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from facets_toy import (
     ToyJoint,
+    across,
     axial_image,
     joint_truth,
     mirrored_image,
@@ -23,7 +24,7 @@ from facets_toy import (
 
 from lfja_mri.errors import Reason
 from lfja_mri.facets import place_joints
-from lfja_mri.model import LEVELS_WITH_L6, STANDARD_LEVELS, AbsentJoint, Axes, Joint, Side
+from lfja_mri.model import LEVELS_WITH_L6, STANDARD_LEVELS, AbsentJoint, Axes, Joint, Level, Side
 
 LEFT_JOINT = ToyJoint(outwards_mm=17.0, behind_mm=29.0, angle_deg=50.0)
 RIGHT_JOINT = ToyJoint(outwards_mm=15.0, behind_mm=27.0, angle_deg=42.0)
@@ -55,6 +56,19 @@ def test_the_image_moves_a_joint_to_where_it_is(placed, side):
     assert abs(frame.centre_lps_mm[2] - truth[0, 2]) < 2.0
     assert abs(frame.angle_deg - JOINTS[side].angle_deg) < 8.0
     assert "joint_from_prior_only" not in frame.flags
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("lean", [0.0, 0.25, 0.6])
+def test_a_joint_is_seen_whole_and_leaning_as_it_leans(side, lean):
+    """At L4-L5 joints lean by a quarter; over its height this one moves by 4 and by 10 mm across."""
+    joints = {at: replace(joint, lean=lean) for at, joint in JOINTS.items()}
+    disc = toy_disc(Level.L4_L5)
+    frame = _placed(toy_study(axial_image(joints, disc)), toy_levels(disc))[side].frame
+    found = frame.cranial_lps[:2] @ across(joints[side], side) / frame.cranial_lps[2]
+    assert abs(found - lean) < 0.07
+    assert "joint_weakly_seen" not in frame.flags
+    assert abs(frame.centre_lps_mm[2] - joints[side].cranial_mm) < 2.0
 
 
 @pytest.mark.parametrize("side", list(Side))

@@ -47,7 +47,7 @@ def test_a_plane_that_leans_much_is_followed(side: Side, lean: float) -> None:
 
 @pytest.mark.parametrize("side", list(Side))
 def test_a_small_change_is_not_believed(side: Side) -> None:
-    """Slices err by about 1 mm each."""
+    """Slices err by more than half a millimetre each."""
     expected, _ = _slope(side, 0.0)
     assert _slope(side, 0.05 - expected)[1] == pytest.approx(expected, abs=1e-6)
 

@@ -19,7 +19,7 @@ from lfja_mri.facets.midline import midline_shift_mm
 from lfja_mri.facets.outline import Extent, corrected
 from lfja_mri.facets.parasagittal import ShiftedImages, height_profile
 from lfja_mri.facets.search import Arc, SideSearch, arc_of, best_pair, search_side, slice_arcs
-from lfja_mri.facets.slope import measured_slope
+from lfja_mri.facets.slope import expected_lean, measured_slope
 from lfja_mri.model import Contrast, FloatArray, Image, JointFrame
 from lfja_mri.settings.facets import FacetsSettings, RefineSettings
 
@@ -44,15 +44,7 @@ def refine_pair(
     beside
         Sagittal images of the same level: where they show a joint they say how high it reaches.
     """
-    searches = tuple(
-        search_side(
-            cuts_of(image, site, shape, settings.refine),
-            shape,
-            _weights(image, settings.refine),
-            settings.refine,
-        )
-        for site, shape in zip(sites, shapes, strict=True)
-    )
+    searches = tuple(_search(image, *at, settings.refine) for at in zip(sites, shapes, strict=True))
     picks = best_pair(searches[0], searches[1], settings.refine)
     arcs = tuple(
         arc_of(search, pick, shape, settings.refine)
@@ -70,6 +62,11 @@ def refine_pair(
         else:
             sides.append(prior_frame(sites[own], shapes[own], settings))
     return sides[0], sides[1]
+
+
+def _search(image: Image, site: Site, shape: JointShape, settings: RefineSettings) -> SideSearch:
+    cuts = cuts_of(image, site, shape, settings)
+    return search_side(cuts, shape, expected_lean(cuts[0], site, shape), _weights(image, settings), settings)
 
 
 def centred_sites(image: Image, sites: SitePair, shapes: ShapePair, settings: FacetsSettings) -> SitePair:

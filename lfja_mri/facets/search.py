@@ -6,9 +6,10 @@ slices; left and right are chosen together. Each slice may then move its arc a l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from lfja_mri.facets import cuts as cut_grid
@@ -21,12 +22,19 @@ from lfja_mri.settings.facets import RefineSettings
 ARC_SAMPLES = 13
 MARGIN_PIXELS = 24
 
+StepArray = npt.NDArray[np.intp]
+
 
 @dataclass(frozen=True, eq=False)
 class SideSearch:
-    """The scores of one side: (angle, bend, slice, backwards, outwards), and their pooled log-probability."""
+    """The scores of one side: (angle, bend, slice, backwards, outwards), and their pooled log-probability.
+
+    Each slice's window lies `steps_px` (outwards, backwards) from that of the expected height, so that a joint that leans
+    as expected has the same indices in all of them.
+    """
 
     cuts: tuple[Cut, ...]
+    steps_px: StepArray
     evidence: FloatArray
     scores: FloatArray
     pooled: FloatArray
@@ -45,17 +53,24 @@ class Arc:
 
 
 def search_side(
-    cuts: tuple[Cut, ...], shape: JointShape, weights: Weights, settings: RefineSettings
+    cuts: tuple[Cut, ...], shape: JointShape, lean: FloatArray, weights: Weights, settings: RefineSettings
 ) -> SideSearch:
-    """Score every arc about the expected joint in every cut of one side."""
+    """Score every arc about the expected joint in every cut of one side.
+
+    Parameters
+    ----------
+    lean
+        How far (outwards, backwards) the expected joint moves per mm of height.
+    """
     evidence = np.stack([evidence_maps(cut.patch, weights) for cut in cuts])
-    scores = _arc_scores(evidence, cuts, shape, settings)
     heights = np.array([cut.height_mm for cut in cuts])
+    steps_px = np.rint(heights[:, None] * lean / PIXEL_MM).astype(np.intp)
+    scores = _arc_scores(evidence, steps_px, shape, settings)
     importance = np.exp(-0.5 * (heights / settings.slice_window_mm) ** 2)
     near_best = ndimage.grey_dilation(scores, (1, 1, 1, 3, 3))
     pooled = np.tensordot(near_best, importance / importance.sum(), axes=(2, 0))
     log_probability = settings.evidence_gain * pooled + _log_prior(shape, settings)
-    return SideSearch(cuts, evidence, scores, pooled, log_probability)
+    return SideSearch(cuts, steps_px, evidence, scores, pooled, log_probability)
 
 
 def best_pair(
@@ -84,27 +99,42 @@ def _normal(offset_mm: FloatArray, sd_mm: float) -> FloatArray:
 
 
 def arc_of(search: SideSearch, index: tuple[int, ...], shape: JointShape, settings: RefineSettings) -> Arc:
-    """Return the arc at (angle, bend, backwards, outwards) indices with its pooled score."""
-    return _arc(index, float(search.pooled[index]), shape, settings)
+    """Return the arc at (angle, bend, backwards, outwards) indices with its pooled score, bent as is likely there."""
+    arc = _arc(index, float(search.pooled[index]), shape, settings)
+    return replace(arc, bend_deg=_likely_bend_deg(search, index, settings))
+
+
+def _likely_bend_deg(search: SideSearch, index: tuple[int, ...], settings: RefineSettings) -> float:
+    """Return the mean bend over all that could be tried at a place: tries lie far apart, joints in between."""
+    at_place = search.log_probability[:, :, index[2], index[3]]
+    likely = np.exp(at_place - at_place.max()).sum(axis=0)
+    return float(likely @ np.array(settings.bends_deg) / likely.sum())
 
 
 def slice_arcs(
     search: SideSearch, index: tuple[int, ...], shape: JointShape, settings: RefineSettings
 ) -> tuple[Arc, ...]:
-    """Let each slice move the pooled arc a little, and return its own best."""
+    """Let each slice move and turn the pooled arc a little, and return its own best."""
     reach = round(settings.slice_freedom_mm / PIXEL_MM)
     spans = (1, 1, reach, reach)
     low = [max(at - span, 0) for at, span in zip(index, spans, strict=True)]
     high = [at + span + 1 for at, span in zip(index, spans, strict=True)]
     window = search.scores[low[0] : high[0], low[1] : high[1], :, low[2] : high[2], low[3] : high[3]]
-    penalty = _wander_penalty(window.shape, index, low)
+    penalty, bend_deg = _wander_penalty(window.shape, index, low), _likely_bend_deg(search, index, settings)
     arcs = []
-    for at_slice in range(window.shape[2]):
+    for at_slice, step_px in enumerate(search.steps_px):
         scores = window[:, :, at_slice]
         best = np.unravel_index(int(np.argmax(scores - penalty)), scores.shape)
         place = tuple(int(start + step) for start, step in zip(low, best, strict=True))
-        arcs.append(_arc(place, float(scores[best]), shape, settings))
+        arc = replace(_arc(place, float(scores[best]), shape, settings), bend_deg=bend_deg)
+        arcs.append(_stepped(arc, step_px))
     return tuple(arcs)
+
+
+def _stepped(arc: Arc, step_px: StepArray) -> Arc:
+    """Return an arc of a slice's own window in the cut's coordinates."""
+    outwards, backwards = (float(step * PIXEL_MM) for step in step_px)
+    return replace(arc, outwards_mm=arc.outwards_mm + outwards, backwards_mm=arc.backwards_mm + backwards)
 
 
 def _wander_penalty(shape: tuple[int, ...], index: tuple[int, ...], low: list[int]) -> FloatArray:
@@ -143,15 +173,17 @@ def _column_of(outwards_mm: float) -> int:
 
 
 def _arc_scores(
-    evidence: FloatArray, cuts: tuple[Cut, ...], shape: JointShape, settings: RefineSettings
+    evidence: FloatArray, steps_px: StepArray, shape: JointShape, settings: RefineSettings
 ) -> FloatArray:
     """Return mean evidence along each arc, shape (angles, bends, slices, rows, columns of the search window)."""
     half = _half_window(settings)
     padded = np.pad(evidence, ((0, 0), (0, 0), (MARGIN_PIXELS,) * 2, (MARGIN_PIXELS,) * 2), mode="edge")
+    for at, (outwards, backwards) in enumerate(steps_px):
+        padded[at] = np.roll(padded[at], (-backwards, -outwards), axis=(1, 2))
     row_zero = round(cut_grid.DEPTH_MM / PIXEL_MM) + MARGIN_PIXELS
     column_zero = _column_of(shape.lateral_mm) + MARGIN_PIXELS
     size = 2 * half + 1
-    scores = np.zeros((len(settings.angles_deg), len(settings.bends_deg), len(cuts), size, size))
+    scores = np.zeros((len(settings.angles_deg), len(settings.bends_deg), len(evidence), size, size))
     for at_angle, turn in enumerate(settings.angles_deg):
         for at_bend, bend in enumerate(settings.bends_deg):
             points, tangents = arc_points(shape.angle_deg + turn, bend, shape.length_mm, ARC_SAMPLES)

@@ -18,6 +18,14 @@ HEIGHT_SHARE = 0.4
 STEEPEST = 1.0
 
 
+def expected_lean(cut: Cut, site: Site, shape: JointShape) -> FloatArray:
+    """Return how far (outwards, backwards) in a cut the expected joint moves per mm of height."""
+    _, _, cranial = joint_axes(site, shape.angle_deg, shape.normal_cranial)
+    upwards = float(cranial @ _upwards(cut, site))
+    lean = np.array([cranial @ cut.outwards_lps, cranial @ cut.backwards_lps]) / upwards
+    return np.clip(lean, -STEEPEST, STEEPEST)
+
+
 def measured_slope(
     site: Site,
     shape: JointShape,

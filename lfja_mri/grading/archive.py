@@ -13,7 +13,7 @@ from lfja_mri.errors import CheckError, InputError, Reason
 from lfja_mri.grading.facts import MEASURES
 from lfja_mri.model import Level, Measure, Measurements, Missing, Side
 
-MEASUREMENT_VERSION = "6"
+MEASUREMENT_VERSION = "7"
 
 
 def measurements_to_json(measurements: Sequence[Measurements]) -> dict[str, Any]:
