@@ -7,6 +7,7 @@ narrow neck. Bright tissue that merely touches the perimeter - veins, nerve root
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -30,14 +31,19 @@ IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
 class Oedema:
     """Masks on the zone grid of one joint.
 
-    `mask` is its oedema; `tongues` adds what runs on through thinner necks, which tells how far it extends; `touching` is all
-    bright tissue that touches its perimeter, which tells how far it could.
+    `mask` is its oedema; `tongues` adds what runs on through thinner necks, which tells how far it extends; `bright` is all
+    bright tissue, the joint's or not.
     """
 
     ratio: ZoneSignal
     mask: BoolArray
     tongues: BoolArray
-    touching: BoolArray
+    bright: BoolArray
+
+    @cached_property
+    def touching(self) -> BoolArray:
+        """Bright tissue that touches the perimeter, which tells how far oedema could reach."""
+        return _touching(self.bright, self.ratio.perimeter)
 
 
 def find_oedema(tissue: BrightTissue, scene: Scene) -> Oedema:
@@ -50,8 +56,7 @@ def find_oedema(tissue: BrightTissue, scene: Scene) -> Oedema:
         _joined(around, rim, width_mm, ratio)
         for width_mm in (settings.spread_least_width_mm, settings.tongue_least_width_mm)
     )
-    touching = _touching(tissue.bright, ratio.perimeter)
-    return Oedema(ratio, np.asarray(rim | spread), np.asarray(rim | tongues), touching)
+    return Oedema(ratio, np.asarray(rim | spread), np.asarray(rim | tongues), tissue.bright)
 
 
 def seen_sac(scene: Scene, ratio: ZoneSignal) -> BoolArray:
@@ -62,7 +67,7 @@ def seen_sac(scene: Scene, ratio: ZoneSignal) -> BoolArray:
     """
     fluid = np.nan_to_num(ratio.signal_zyx) >= scene.settings.sac_csf_ratio
     may_be_sac = fluid & scene.near_canal & ~ratio.of(*INSIDE_CAPSULE)
-    return np.asarray(ndimage.binary_propagation(ratio.of(Zone.EXCLUDED_CANAL) & may_be_sac, mask=may_be_sac))
+    return _touching(may_be_sac, ratio.of(Zone.EXCLUDED_CANAL))
 
 
 def _touching(mask: BoolArray, seeds: BoolArray) -> BoolArray:
