@@ -24,13 +24,16 @@ class Compared:
 
     `named_right` holds where its disc is nearest to the true disc of that name, and the joint to the true joint of that
     level and side; `numbering_flagged` where the program doubts the names of this spine's levels; `normal_count` where it
-    has five lumbar vertebrae.
+    has five lumbar vertebrae. `whole_overlap` compares labels on the voxels of our joint, so that a joint put exactly right
+    overlaps by 1; `whole_overlap_apart` gives each joint voxels of its own, whose steps cost overlap as soon as the
+    centres differ.
     """
 
     centre_error_mm: float
     angle_error_deg: float
     slab_overlap: float
     whole_overlap: float
+    whole_overlap_apart: float
     named_right: bool
     numbering_flagged: bool
     normal_count: bool
@@ -56,6 +59,7 @@ def compare(
         (t.level, t.side): np.linalg.norm(truth.moved(own, t.centre_lps_mm[None])[0] - frame.centre_lps_mm)
         for t in truth.joints
     }
+    whole, apart = _whole_overlaps(joint, levels, truth, own, settings)
     imaged = [shift for shift in joint.shifts if joint.coverage.get(shift.image_key, 0.0) > 0.5]
     shifts = tuple(
         (
@@ -69,7 +73,8 @@ def compare(
         centre_error_mm=float(np.linalg.norm(frame.centre_lps_mm - seen(own))),
         angle_error_deg=abs(frame.angle_deg - true.angle_deg),
         slab_overlap=_slab_overlap(joint, truth, own),
-        whole_overlap=_whole_overlap(joint, levels, truth, own, settings),
+        whole_overlap=whole,
+        whole_overlap_apart=apart,
         named_right=min(distances, key=lambda key: distances[key]) == (frame.level, frame.side)
         and _disc_named_right(frame.level, levels, truth, own),
         numbering_flagged=bool(levels.flags),
@@ -86,6 +91,7 @@ def _no_such_joint(levels: LevelMap, truth: PhantomTruth) -> Compared:
         angle_error_deg=180.0,
         slab_overlap=0.0,
         whole_overlap=0.0,
+        whole_overlap_apart=0.0,
         named_right=False,
         numbering_flagged=bool(levels.flags),
         normal_count=normal_count(truth),
@@ -115,17 +121,22 @@ def _slab_overlap(joint: Joint, truth: PhantomTruth, own: str) -> float:
     return _share(_region(joint, truth.moved(own, points)), theirs)
 
 
-def _whole_overlap(
+def _whole_overlaps(
     joint: Joint, levels: LevelMap, truth: PhantomTruth, own: str, settings: FacetsSettings
-) -> float:
-    """Return the intersection over union of the joint with its processes, laid out about our frame and the true one."""
+) -> tuple[float, float]:
+    """Return the intersection over union of the joint with its processes and the true one: on our voxels, on its own."""
     frame, disc = joint.frame, levels.disc(joint.frame.level)
     if disc is None:
-        return 0.0
+        return 0.0, 0.0
     site = site_of(disc, frame.side, levels, settings)
     true = _true_frame(joint, truth, own)
+    shared = build_zones(true, site, settings.zones, around_lps_mm=frame.centre_lps_mm)
     points = _grid(WHOLE_REACH_MM) + true.centre_lps_mm
-    return _share(_whole(joint.zones, points), _whole(build_zones(true, site, settings.zones), points))
+    apart = _whole(build_zones(true, site, settings.zones), points)
+    return (
+        _share(joint.zones.mask(*WHOLE_JOINT), shared.mask(*WHOLE_JOINT)),
+        _share(_whole(joint.zones, points), apart),
+    )
 
 
 def _true_frame(joint: Joint, truth: PhantomTruth, own: str) -> JointFrame:

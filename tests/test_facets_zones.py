@@ -51,6 +51,18 @@ def test_joint_space_has_the_size_of_its_frame():
     assert np.abs(offsets).max() <= 9.0 + SPACING_MM
 
 
+def test_a_joint_laid_out_on_the_voxels_of_another_stays_in_its_place(built):
+    frame, zones, site = built
+    steps = np.array([3, 0, -2])
+    elsewhere = build_zones(
+        frame, site, settings(SPACING_MM).zones, around_lps_mm=frame.centre_lps_mm + SPACING_MM * steps
+    )
+    moved = elsewhere.labels_zyx[2:, :, :-3]
+    assert np.mean(moved == zones.labels_zyx[:-2, :, 3:]) > 0.999
+    middles = [_points(laid, Zone.JOINT_SPACE).mean(axis=0) for laid in (zones, elsewhere)]
+    np.testing.assert_allclose(middles[1], middles[0], atol=0.05)
+
+
 @pytest.mark.parametrize("side", list(Side))
 def test_processes_lie_on_their_own_sides_of_the_joint(side):
     frame, zones, site = _built(side)

@@ -1,4 +1,4 @@
-"""The fine grid along LPS on which a joint's zones are laid out; its middle voxel is the joint's centre."""
+"""The fine grid along LPS on which a joint's zones are laid out; its middle voxel is a joint's centre."""
 
 from __future__ import annotations
 
@@ -22,24 +22,28 @@ class Grid:
         Affine, mm.
     spacing_mm
         Side of a voxel.
+    middle_lps_mm
+        Of the middle voxel from the point that distances count from.
     """
 
     shape_xyz: tuple[int, int, int]
     voxel_to_lps: FloatArray
     spacing_mm: float
+    middle_lps_mm: FloatArray
 
     def along_mm(self, axis_lps: FloatArray) -> FloatArray:
-        """Return each voxel's mm from the grid's middle along a direction, shape zyx."""
+        """Return how many mm along a direction each voxel lies from the point that distances count from, shape zyx."""
         x, y, z = (
-            (np.arange(count) - count // 2) * self.spacing_mm * part
-            for count, part in zip(self.shape_xyz, axis_lps, strict=True)
+            ((np.arange(count) - count // 2) * self.spacing_mm + middle) * part
+            for count, middle, part in zip(self.shape_xyz, self.middle_lps_mm, axis_lps, strict=True)
         )
         return np.asarray(z[:, None, None] + y[None, :, None] + x[None, None, :])
 
 
-def grid_around(centre_lps_mm: FloatArray, settings: ZoneSettings) -> Grid:
-    """Return the grid of the settings' size and spacing around a point."""
+def grid_around(middle_lps_mm: FloatArray, from_lps_mm: FloatArray, settings: ZoneSettings) -> Grid:
+    """Return the grid of the settings' size and spacing around a point, with distances that count from another."""
     counts = [2 * round(0.5 * side / settings.spacing_mm) + 1 for side in settings.box_mm]
     affine = np.diag([settings.spacing_mm, settings.spacing_mm, settings.spacing_mm, 1.0])
-    affine[:3, 3] = centre_lps_mm - settings.spacing_mm * (np.array(counts) // 2)
-    return Grid((counts[0], counts[1], counts[2]), affine, settings.spacing_mm)
+    affine[:3, 3] = middle_lps_mm - settings.spacing_mm * (np.array(counts) // 2)
+    shape_xyz = (counts[0], counts[1], counts[2])
+    return Grid(shape_xyz, affine, settings.spacing_mm, middle_lps_mm - from_lps_mm)

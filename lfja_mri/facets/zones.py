@@ -49,9 +49,18 @@ class _JointPlace:
         return table[self.index]
 
 
-def build_zones(frame: JointFrame, site: Site, settings: ZoneSettings) -> Zones:
-    """Lay out the zones of a joint on a grid along LPS whose middle is the joint's centre."""
-    grid = grid_around(frame.centre_lps_mm, settings)
+def build_zones(
+    frame: JointFrame, site: Site, settings: ZoneSettings, *, around_lps_mm: FloatArray | None = None
+) -> Zones:
+    """Lay out the zones of a joint on a grid along LPS.
+
+    Parameters
+    ----------
+    around_lps_mm
+        Middle of the grid, where it is to share the voxels of another joint's; the joint's own centre otherwise.
+    """
+    middle = frame.centre_lps_mm if around_lps_mm is None else around_lps_mm
+    grid = grid_around(middle, frame.centre_lps_mm, settings)
     joint = _joint_place(frame, grid, settings)
     labels = label_neighbours(grid, frame, site, settings)
     superior, inferior = _processes(joint, frame, settings)
