@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.change_pairs import (
-    FIRST_EVALUATION_SEED,
+    EVALUATION_SEEDS,
     FIRST_SLIP_SEED,
     OTHER_TIMES,
     SLIPS,
@@ -28,7 +28,7 @@ from lfja_mri.pipeline import Road, prepare
 from lfja_mri.results import Visit, grade_rows
 from lfja_mri.settings.change import ChangeSettings
 
-PEOPLE, SLIP_PEOPLE, JOBS = 20, 6, 2
+SLIP_PEOPLE, JOBS = 6, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +48,12 @@ def rows() -> list[Row]:
     """Return the figures of the change stage."""
     road, settings = prepare(), load_change_settings()
     everyone = [person for (person,) in measured_people(_orders(), JOBS)]
-    crowd, renumbered = everyone[:PEOPLE], everyone[PEOPLE:]
+    crowd, renumbered = everyone[: len(EVALUATION_SEEDS)], everyone[len(EVALUATION_SEEDS) :]
     repeats = [_compare(person, "repeat", road, settings) for person in crowd]
     years = [_compare(person, "follow_up", road, settings) for person in crowd]
     others = [_compare(person, OTHER_TIMES, road, settings) for person in crowd]
     data = (
-        f"phantoms, {PEOPLE} people (seeds from {FIRST_EVALUATION_SEED}), good and fair quality, 1.5 and 3 T, STIR and "
+        f"phantoms, {len(EVALUATION_SEEDS)} people (seeds {EVALUATION_SEEDS[0]} up), good and fair quality, 1.5 and 3 T, STIR and "
         "axial T2 with and without FS, one protocol per person; discs true to 1.5 mm and 2 degrees"
     )
     return [
@@ -72,7 +72,7 @@ def rows() -> list[Row]:
 def _orders() -> list[Order]:
     pairs = ("repeat", "follow_up", OTHER_TIMES)
     return [
-        *(Order(FIRST_EVALUATION_SEED + number, pairs) for number in range(PEOPLE)),
+        *(Order(seed, pairs) for seed in EVALUATION_SEEDS),
         *(Order(FIRST_SLIP_SEED + number, tuple(SLIPS)) for number in range(SLIP_PEOPLE)),
     ]
 
