@@ -50,6 +50,18 @@ def test_trouble_is_told_in_the_usual_words():
     assert done.stderr.startswith("error: input 1 of 1 does not exist")
 
 
+@pytest.mark.parametrize("options", [["--json"], []])
+def test_an_input_without_a_study_is_described_and_refused(options, tmp_path):
+    (tmp_path / "notes.txt").write_text("no image")
+    done = subprocess.run(
+        [*TOOL, "inspect", str(tmp_path), *options], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 4
+    assert "not_dicom" in done.stdout
+    assert done.stderr.startswith("error: no MR study in the input: found 1 file")
+    assert "inspect" not in done.stderr, "it would send people where they are"
+
+
 def test_an_error_nobody_expected_is_one_line(tmp_path, monkeypatch, capsys):
     import lfja_mri.app
     import lfja_mri.app.plain

@@ -91,7 +91,7 @@ def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
 
 def catalogue_tree(description: Mapping[str, Any]) -> Tree:
     """Lay out what an input holds: studies, series, stacks, the role each would play, and what is left out."""
-    root = Tree(f"{description['files']} files")
+    root = Tree(counted(description["files"], "file"))
     for study in description["studies"]:
         branch = root.add(f"[bold]study {study['study_key']}[/]")
         for series in study["series"]:

@@ -1,7 +1,7 @@
 """`inspect` in its plain form, without the parser: that takes longer to load than a thousand headers take to read.
 
 Scripts call `inspect` once a folder, so its start counts. Any other word on the line goes to the whole app, and so
-does trouble, for the app to report in its usual words.
+does trouble, an input without a study too, for the app to report in its usual words.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ def inspected(words: Sequence[str]) -> bool:
     if words[:1] != ["inspect"] or others or not paths or "" in words or words.count(AS_JSON) > 1:
         return False
     try:
-        show(_description(paths), as_json=AS_JSON in words)
+        description = _description(paths)
+        if not description["studies"]:
+            return False
+        show(description, as_json=AS_JSON in words)
         sys.stdout.flush()
     except LfjaError:
         return False

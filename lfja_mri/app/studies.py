@@ -125,10 +125,13 @@ def _tell(done: RunReport, *, quiet: bool) -> None:
 def inspect(inputs: Inputs, config: Config = None, *, as_json: AsJson = False) -> None:
     """Show studies, series, stacks, the role each would play, and why others are left out."""
     from lfja_mri.config import load_pipeline_settings
-    from lfja_mri.ingest import describe, find_studies
+    from lfja_mri.ingest import describe, find_studies, nothing_found
 
     settings = load_pipeline_settings(config).ingest
-    show(describe(find_studies(inputs, settings), settings), as_json=as_json)
+    catalogue = find_studies(inputs, settings)
+    show(describe(catalogue, settings), as_json=as_json)
+    if not catalogue.studies:
+        raise InputError(nothing_found(catalogue.rejections, advice=""))
 
 
 @app.command()

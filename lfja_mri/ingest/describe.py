@@ -28,7 +28,9 @@ def describe(catalogue: Catalogue, settings: IngestSettings) -> Plain:
     }
 
 
-def nothing_found(rejections: Sequence[Rejection]) -> str:
+def nothing_found(
+    rejections: Sequence[Rejection], advice: str = "; try `lfja-mri inspect` for the reasons"
+) -> str:
     """Return, for an error, that an input holds no study, what it holds instead, and what to try."""
     reasons = sorted({rejection.reason.value for rejection in rejections})
     found = (
@@ -36,7 +38,7 @@ def nothing_found(rejections: Sequence[Rejection]) -> str:
         if reasons
         else "found no file"
     )
-    return f"no MR study in the input: {found}; needed a lumbar MR study as DICOM; try `lfja-mri inspect` for the reasons"
+    return f"no MR study in the input: {found}; needed a lumbar MR study as DICOM{advice}"
 
 
 def describe_stack(stack: Stack) -> Plain:
