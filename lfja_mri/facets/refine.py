@@ -5,7 +5,7 @@ The prior bounds the search: a joint that would rather lie outside stays at the 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,17 @@ SAGITTAL_ONLY = "joint_from_sagittal_slices"
 MIRRORED = "joint_from_other_side"
 
 
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """One side of a level as the axial cuts show it: what was expected, the search, and the arc picked for it."""
+
+    site: Site
+    shape: JointShape
+    search: SideSearch
+    pick: tuple[int, ...]
+    arc: Arc
+
+
 def refine_pair(
     image: Image, sites: SitePair, shapes: ShapePair, settings: FacetsSettings, beside: ShiftedImages = ()
 ) -> FramePair:
@@ -46,22 +57,26 @@ def refine_pair(
     """
     searches = tuple(_search(image, *at, settings.refine) for at in zip(sites, shapes, strict=True))
     picks = best_pair(searches[0], searches[1], settings.refine)
-    arcs = tuple(
-        arc_of(search, pick, shape, settings.refine)
-        for search, pick, shape in zip(searches, picks, shapes, strict=True)
+    left, right = (
+        _Seen(site, shape, search, pick, arc_of(search, pick, shape, settings.refine))
+        for site, shape, search, pick in zip(sites, shapes, searches, picks, strict=True)
     )
-    sides = []
-    for own, other in ((0, 1), (1, 0)):
-        if arcs[own].score >= settings.refine.absent_score:
-            found = _refined(
-                sites[own], shapes[own], searches[own], picks[own], settings, beside, image.role.contrast
-            )
-            sides.append(_with_gap(image, found, settings.refine))
-        elif arcs[other].score >= settings.refine.present_score:
-            sides.append(_mirrored(sites[own], shapes[own], arcs[other], settings))
-        else:
-            sides.append(prior_frame(sites[own], shapes[own], settings))
-    return sides[0], sides[1]
+    return (
+        _placed(left, right, image, beside, settings),
+        _placed(right, left, image, beside, settings),
+    )
+
+
+def _placed(
+    own: _Seen, other: _Seen, image: Image, beside: ShiftedImages, settings: FacetsSettings
+) -> JointFrame:
+    """Return a joint where its image shows it, else where its opposite suggests, else where anatomy expects it."""
+    if own.arc.score >= settings.refine.absent_score:
+        found = _refined(own, image.role.contrast, beside, settings)
+        return _with_gap(image, found, settings.refine)
+    if other.arc.score >= settings.refine.present_score:
+        return _mirrored(own.site, own.shape, other.arc, settings)
+    return prior_frame(own.site, own.shape, settings)
 
 
 def _search(image: Image, site: Site, shape: JointShape, settings: RefineSettings) -> SideSearch:
@@ -114,42 +129,39 @@ def _weights(image: Image, settings: RefineSettings) -> Weights:
     return Weights(settings.band_weight, settings.line_weight, settings.closed_weight, fluid)
 
 
-def _refined(
-    site: Site,
-    shape: JointShape,
-    search: SideSearch,
-    pick: tuple[int, ...],
-    settings: FacetsSettings,
-    beside: ShiftedImages,
-    contrast: Contrast,
-) -> JointFrame:
-    arc = arc_of(search, pick, shape, settings.refine)
-    arcs = slice_arcs(search, pick, shape, settings.refine)
-    slices = HeightProfile(
-        np.array([cut.height_mm for cut in search.cuts]), np.array([arc.score for arc in arcs])
-    )
-    seen = height_profile(beside, site, _moved(shape, arc))
-    height, tall = fit_height(slices, seen, shape, settings.refine)
-    seen_slices = tuple(zip(search.cuts, arcs, strict=True))
-    slope = measured_slope(site, shape, arc, seen_slices, height, settings.refine)
-    sized = replace(shape, height_mm=tall, normal_cranial=slope)
-    line_seen = see_line(height, search, arcs, sized, settings.refine)
-    along, length = fit_tips(line_seen.sheet, sized, settings.refine)
-    extent = Extent(height, tall, along, length)
-    extent = corrected(extent, line_seen.sheet, shape, arc.angle_deg, contrast)
-    line = line_seen.between(extent.middle_mm, extent.along_mm, extent.length_mm)
-    shape = replace(sized, height_mm=extent.height_mm)
-    flags = _flags(arc, extent.middle_mm, shape, settings)
-    confidence = site.disc.confidence * _certainty(arc, flags, settings.refine)
+def _refined(own: _Seen, contrast: Contrast, beside: ShiftedImages, settings: FacetsSettings) -> JointFrame:
+    line, middle_mm, shape = _sized(own, contrast, beside, settings.refine)
+    flags = _flags(own.arc, middle_mm, shape, settings)
+    certainty = _certainty(own.arc, flags, settings.refine)
     best, worst = settings.refine.best_uncertainty_mm, settings.prior_uncertainty_mm
     return joint_frame(
-        site,
-        replace(shape, length_mm=_length_mm(line)),
-        uncertainty_mm=worst + (best - worst) * _certainty(arc, flags, settings.refine),
-        confidence=confidence,
+        own.site,
+        shape,
+        uncertainty_mm=worst + (best - worst) * certainty,
+        confidence=own.site.disc.confidence * certainty,
         line_lps_mm=line,
         flags=flags,
     )
+
+
+def _sized(
+    own: _Seen, contrast: Contrast, beside: ShiftedImages, settings: RefineSettings
+) -> tuple[FloatArray, float, JointShape]:
+    """Return the joint line in LPS mm, how far above the expected middle its own lies, and the joint's shape."""
+    arcs = slice_arcs(own.search, own.pick, own.shape, settings)
+    cuts = own.search.cuts
+    slices = HeightProfile(np.array([cut.height_mm for cut in cuts]), np.array([arc.score for arc in arcs]))
+    seen = height_profile(beside, own.site, _moved(own.shape, own.arc))
+    height, tall = fit_height(slices, seen, own.shape, settings)
+    seen_slices = tuple(zip(cuts, arcs, strict=True))
+    slope = measured_slope(own.site, own.shape, own.arc, seen_slices, height, settings)
+    shape = replace(own.shape, height_mm=tall, normal_cranial=slope)
+    line_seen = see_line(height, own.search, arcs, shape, settings)
+    extent = Extent(height, tall, *fit_tips(line_seen.sheet, shape, settings))
+    extent = corrected(extent, line_seen.sheet, own.shape, own.arc.angle_deg, contrast)
+    line = line_seen.between(extent.middle_mm, extent.along_mm, extent.length_mm)
+    shape = replace(shape, height_mm=extent.height_mm, length_mm=_length_mm(line))
+    return line, extent.middle_mm, shape
 
 
 def _moved(shape: JointShape, arc: Arc) -> JointShape:
