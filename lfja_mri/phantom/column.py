@@ -104,28 +104,10 @@ class ColumnBuilder:
         return np.asarray(np.minimum(tilts + pitch, LARGEST_TILT_DEG))
 
     def _discs(self) -> tuple[DiscShape, ...]:
-        numbers, sacrum, below = self.numbers.disc, self.numbers.sacrum, self.first_sacral
         tilts = self._tilts_deg()
-        heights, degeneration = self._heights_and_wear()
-        depths = self.spread(numbers.depth_mm, sacrum.lower_depth_mm) * self.size
-        widths = self.spread(numbers.width_mm, sacrum.lower_width_mm) * self.size
-        for sizes in (depths, widths):
-            sizes[: self.first_lumbar] *= (0.9, 0.93, 0.97)
-        if self.variant == "squared_s1":
-            depths[below] = self.numbers.transition.squared_depth_share * depths[below - 1]
-            widths[below] = self.numbers.transition.squared_width_share * widths[below - 1]
-        wedges = self.spread(numbers.wedge_deg) * np.clip(
-            self.rng.normal(1, numbers.wedge_sd_share), 0.5, 1.5
-        )
-        wedges[below:] = 0.0
-        remnants = np.ones(len(self.names))
-        remnants[below:] = np.array(sacrum.remnant_share) * np.clip(
-            self.sacral_rng.normal(1, sacrum.remnant_sd_share, len(SACRAL_DISCS)), 0.4, 1.6
-        )
-        if self.variant == "squared_s1":
-            remnants[below] = 1.0
-        elif self.variant == "sacralised":
-            remnants[below - 1] = self.numbers.transition.sacralised_remnant_share
+        heights, wear = self._heights_and_wear()
+        depths, widths = self._depths_and_widths_mm()
+        wedges, remnants = self._wedges_deg(), self._remnant_shares()
         slips = self._slips_mm()
         frames = self._frames(tilts, heights, depths, slips)
         return tuple(
@@ -141,18 +123,38 @@ class ColumnBuilder:
                 min(float(remnant), 1.0),
             )
             for name, frame, depth, width, height, wedge, worn, slip, remnant in zip(
-                self.names,
-                frames,
-                depths,
-                widths,
-                heights,
-                wedges,
-                degeneration,
-                slips,
-                remnants,
-                strict=True,
+                self.names, frames, depths, widths, heights, wedges, wear, slips, remnants, strict=True
             )
         )
+
+    def _depths_and_widths_mm(self) -> tuple[FloatArray, FloatArray]:
+        numbers, sacrum, below = self.numbers.disc, self.numbers.sacrum, self.first_sacral
+        depths = self.spread(numbers.depth_mm, sacrum.lower_depth_mm) * self.size
+        widths = self.spread(numbers.width_mm, sacrum.lower_width_mm) * self.size
+        for sizes in (depths, widths):
+            sizes[: self.first_lumbar] *= (0.9, 0.93, 0.97)
+        if self.variant == "squared_s1":
+            depths[below] = self.numbers.transition.squared_depth_share * depths[below - 1]
+            widths[below] = self.numbers.transition.squared_width_share * widths[below - 1]
+        return depths, widths
+
+    def _wedges_deg(self) -> FloatArray:
+        share = np.clip(self.rng.normal(1, self.numbers.disc.wedge_sd_share), 0.5, 1.5)
+        wedges = self.spread(self.numbers.disc.wedge_deg) * share
+        wedges[self.first_sacral :] = 0.0
+        return np.asarray(wedges)
+
+    def _remnant_shares(self) -> FloatArray:
+        """How much of a disc each is, 1 for a whole one: sacral ones are remnants, transitions lie in between."""
+        sacrum, below = self.numbers.sacrum, self.first_sacral
+        spread = self.sacral_rng.normal(1, sacrum.remnant_sd_share, len(SACRAL_DISCS))
+        remnants = np.ones(len(self.names))
+        remnants[below:] = np.array(sacrum.remnant_share) * np.clip(spread, 0.4, 1.6)
+        if self.variant == "squared_s1":
+            remnants[below] = 1.0
+        elif self.variant == "sacralised":
+            remnants[below - 1] = self.numbers.transition.sacralised_remnant_share
+        return remnants
 
     def _heights_and_wear(self) -> tuple[FloatArray, FloatArray]:
         """Height (mm) and wear (0-1) of every disc; sacral remnants are thin and mostly dark."""

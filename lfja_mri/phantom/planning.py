@@ -10,7 +10,7 @@ import numpy as np
 from lfja_mri.geometry import apply, grid_affine
 from lfja_mri.model import FloatArray
 from lfja_mri.phantom.chance import stream
-from lfja_mri.phantom.numbers import BaseNumbers, Range
+from lfja_mri.phantom.numbers import BaseNumbers, Range, SequenceNumbers
 from lfja_mri.phantom.person import Person
 from lfja_mri.phantom.recipe import Quality, Recipe
 from lfja_mri.phantom.signal import Sequence
@@ -130,20 +130,9 @@ def _plan(
     *,
     angled: bool,
 ) -> SeriesPlan:
-    numbers = base.sequences[name]
-    inversion = numbers.ti_3t_ms if field > 2 else numbers.ti_1_5t_ms
     held = recipe.scanner_times == "per_person"
     times = stream(person.seed, f"protocol{name}") if held else rng
-    sequence = Sequence(
-        name,
-        tr_ms=round(float(times.uniform(*numbers.tr_ms))),
-        te_ms=round(float(times.uniform(*numbers.te_ms)), 1),
-        ti_ms=None if inversion is None else round(float(times.uniform(*inversion))),
-        field_strength_t=field,
-        fat_suppressed=numbers.fat_suppressed,
-        contrast_agent=numbers.contrast_agent,
-        dixon=numbers.dixon,
-    )
+    sequence = _sequence(name, base.sequences[name], field, times)
     sagittal = name.startswith("sagittal")
     geometry = stream(person.seed, f"geometry{'sagittal' if sagittal else 'axial'}")
     stacks = (
@@ -170,6 +159,21 @@ def _plan(
         ghost_share=float(day.uniform(0, GHOST_SHARE[quality])),
         ghost_axis=1 if sagittal else 2,
         flow_loss=0.0 if sequence.ti_ms is None else float(day.uniform(*FLOW_LOSS)),
+    )
+
+
+def _sequence(name: str, numbers: SequenceNumbers, field: float, times: np.random.Generator) -> Sequence:
+    """Set the scanner's times within their ranges; the inversion time follows the field strength."""
+    inversion = numbers.ti_3t_ms if field > 2 else numbers.ti_1_5t_ms
+    return Sequence(
+        name,
+        tr_ms=round(float(times.uniform(*numbers.tr_ms))),
+        te_ms=round(float(times.uniform(*numbers.te_ms)), 1),
+        ti_ms=None if inversion is None else round(float(times.uniform(*inversion))),
+        field_strength_t=field,
+        fat_suppressed=numbers.fat_suppressed,
+        contrast_agent=numbers.contrast_agent,
+        dixon=numbers.dixon,
     )
 
 
