@@ -163,18 +163,24 @@ def neighbours(centre: Offset, box: Box, step: int) -> Iterator[Offset]:
     return ((i, j, k) for i in spans[0] for j in spans[1] for k in across)
 
 
-def _moved(box: Box, offset: Offset, thin: int) -> IndexArray:
+def _joint_counts(
+    box: Box, own: IndexArray, offsets: Sequence[Offset], size: int, thin: int
+) -> list[IndexArray]:
+    """Return, for each shift, how often each cell of the reference's table meets each class of the moving image."""
     rows, columns = box.reference.shape[1:]
-    column, row, plane = (max(-box.reach, min(at, box.reach)) for at in offset)
-    column, row = box.reach + column, box.reach + row
-    return box.moving[box.planes + plane, row : row + rows : thin, column : column + columns : thin]
+    start = [[box.reach + max(-box.reach, min(at, box.reach)) for at in offset] for offset in offsets]
+    slabs = {plane: box.moving[box.planes + plane - box.reach] for plane in {place[2] for place in start}}
+    counts = []
+    for column, row, plane in start:
+        moved = slabs[plane][:, row : row + rows : thin, column : column + columns : thin]
+        counts.append(np.bincount((own + moved).ravel(), minlength=size))
+    return counts
 
 
 def information(box: Box, offsets: Sequence[Offset], thin: int) -> dict[Offset, float]:
     """Return how much both images tell of each other at each shift, in nats."""
     own = box.reference[:, ::thin, ::thin] * box.bins
-    size = box.bins**2
-    counts = [np.bincount((own + _moved(box, offset, thin)).ravel(), minlength=size) for offset in offsets]
+    counts = _joint_counts(box, own, offsets, box.bins**2, thin)
     tables = np.array(counts).reshape(len(offsets), box.bins, box.bins)
     return dict(zip(offsets, (float(value) for value in _mutual(tables)), strict=True))
 
@@ -183,8 +189,7 @@ def block_information(box: Box, offsets: Sequence[Offset]) -> FloatArray:
     """Return the same for each quarter of the box on its own, shape (offsets, quarters)."""
     thin = BLOCK_THINNING
     own = (box.blocks * box.bins + box.reference)[:, ::thin, ::thin] * box.bins
-    size = BLOCKS * box.bins**2
-    counts = [np.bincount((own + _moved(box, offset, thin)).ravel(), minlength=size) for offset in offsets]
+    counts = _joint_counts(box, own, offsets, BLOCKS * box.bins**2, thin)
     return _mutual(np.array(counts).reshape(len(offsets), BLOCKS, box.bins, box.bins))
 
 

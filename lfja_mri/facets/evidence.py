@@ -72,8 +72,9 @@ def evidence_maps(patch: FloatArray, weights: Weights) -> FloatArray:
         return np.zeros((DIRECTION_COUNT, rows, columns))
     shape = _padded(rows), _padded(columns)
     widths = (*NARROW, *WIDE) if weights.fluid else NARROW
-    spectrum = fft.rfft2(((patch - middle) / scale).astype(np.float32), s=shape)
-    darkest = float(np.percentile((patch - middle) / scale, 2))
+    signal = (patch - middle) / scale
+    spectrum = fft.rfft2(signal.astype(np.float32), s=shape)
+    darkest = float(np.percentile(signal, 2))
     maps = np.empty((DIRECTION_COUNT, rows, columns))
     for direction, transfer in enumerate(_transfer(*shape, widths)):
         # one direction at a time stays in the processor's cache: all at once take twice as long

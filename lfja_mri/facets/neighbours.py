@@ -28,6 +28,7 @@ class _DiscPlace:
 def label_neighbours(grid: Grid, frame: JointFrame, site: Site, settings: ZoneSettings) -> LabelArray:
     """Label the joint's neighbours on a grid, shape zyx, codes of `Zone`; later masks overwrite earlier ones."""
     disc = _disc_place(grid, frame, site)
+    back_of_bodies = _back_of_bodies_mm(disc, site)
     labels = np.zeros(disc.behind_mm.shape, dtype=np.uint8)
     for mask, zone in (
         (_muscle(disc, frame, site, settings), Zone.MUSCLE),
@@ -35,8 +36,8 @@ def label_neighbours(grid: Grid, frame: JointFrame, site: Site, settings: ZoneSe
         (_vessel(disc, site, settings), Zone.EXCLUDED_VESSEL),
         (_foramen(disc, site, settings), Zone.FORAMEN),
         (_pedicle(disc, frame, site, settings), Zone.PEDICLE),
-        (_body_column(disc, site), Zone.VERTEBRAL_BODY),
-        (_disc_column(disc, site), Zone.EXCLUDED_DISC),
+        (_body_column(disc, back_of_bodies, site), Zone.VERTEBRAL_BODY),
+        (_disc_column(disc, back_of_bodies, site), Zone.EXCLUDED_DISC),
         (_midline_fat(disc, site, settings), Zone.EXCLUDED_FAT),
         (_flavum(disc, frame, site, settings), Zone.LIGAMENTUM_FLAVUM),
         (_canal(disc, site, settings), Zone.EXCLUDED_CANAL),
@@ -71,15 +72,15 @@ def _back_of_bodies_mm(disc: _DiscPlace, site: Site) -> FloatArray:
     )  # a power takes ten times as long
 
 
-def _body_column(disc: _DiscPlace, site: Site) -> BoolArray:
+def _body_column(disc: _DiscPlace, back_mm: FloatArray, site: Site) -> BoolArray:
     inside = np.abs(disc.outwards_mm) < 0.5 * site.disc.width_mm
-    return np.asarray(inside & (disc.behind_mm < _back_of_bodies_mm(disc, site)))
+    return np.asarray(inside & (disc.behind_mm < back_mm))
 
 
-def _disc_column(disc: _DiscPlace, site: Site) -> BoolArray:
+def _disc_column(disc: _DiscPlace, back_mm: FloatArray, site: Site) -> BoolArray:
     inside = np.abs(disc.outwards_mm) < 0.5 * site.disc.width_mm + 2.0
     flat = np.abs(disc.cranial_mm) < 0.5 * site.disc.height_mm + 1.0
-    return np.asarray(inside & flat & (disc.behind_mm < _back_of_bodies_mm(disc, site) + 2.0))
+    return np.asarray(inside & flat & (disc.behind_mm < back_mm + 2.0))
 
 
 def _canal(disc: _DiscPlace, site: Site, settings: ZoneSettings) -> BoolArray:

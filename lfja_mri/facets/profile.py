@@ -84,9 +84,9 @@ def _profile(line: FloatArray, points: FloatArray, shell_mm: float) -> LineProfi
         left_hand = offset[:, 1] * tangent[segment, 0] - offset[:, 0] * tangent[segment, 1]
         distance = np.hypot(left_hand, raw - inside)
         nearer = distance < best_mm - 1e-9
-        best_mm = np.where(nearer, distance, best_mm)
-        across = np.where(nearer, left_hand, across)
-        along = np.where(nearer, passed[segment] + _open_ends(raw, inside, segment, len(start)), along)
+        np.copyto(best_mm, distance, where=nearer)
+        np.copyto(across, left_hand, where=nearer)
+        np.copyto(along, passed[segment] + _open_ends(raw, inside, segment, len(start)), where=nearer)
     total = passed[-1]
     beyond = np.maximum(-along, along - total)
     return LineProfile(
