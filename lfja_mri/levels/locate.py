@@ -33,6 +33,7 @@ from lfja_mri.model import (
     TissueLabels,
 )
 from lfja_mri.settings.levels import LevelsSettings
+from lfja_mri.threads import of_each
 
 PLACE_DECIMALS = (
     3  # of mm: a thousandth is finer than any image tells, and coarser than the noise of single precision
@@ -82,7 +83,7 @@ def locate(images: StudyImages, settings: LevelsSettings, *, lowest_level: Level
         field = _segmented(image, settings)
         if field is None:
             continue
-        tissues.append(tissue_labels(image, field))
+        tissues.append(tissue_labels(image, field, settings.threads))
         chain = find_chain(field, settings)
         if chain is not None:
             readings.append(read_chain(image, chain, settings))
@@ -171,18 +172,21 @@ def frame_of(chain: Chain, k: int, settings: LevelsSettings) -> DiscFrame:
     )
 
 
-def tissue_labels(image: Image, field: Segmentation) -> TissueLabels:
+def tissue_labels(image: Image, field: Segmentation, threads: int = 1) -> TissueLabels:
     """Carry the most probable tissue back onto the image's own grid, nearest neighbour."""
     codes = np.array([TISSUE_OF_CLASS[name].code for name in field.classes], dtype=np.uint8)
-    labels = codes[np.argmax(field.shares, axis=0)]
+    field_planes = range(field.shares.shape[1])
+    labels = np.stack(
+        of_each(lambda plane: codes[np.argmax(field.shares[:, plane], axis=0)], field_planes, threads)
+    )
     shape = image.volume.values_zyx.shape
     to_field = field.lps_to_voxel @ image.volume.voxel_to_lps
-    out = np.zeros(shape, np.uint8)
     columns, rows = np.meshgrid(np.arange(shape[2]), np.arange(shape[1]))
     first = apply(to_field, np.stack([columns, rows, np.zeros_like(columns)], axis=-1).astype(np.float64))
-    for plane in range(shape[0]):
-        out[plane] = _nearest(labels, first + plane * to_field[:3, 2])
-    return TissueLabels(image.key, out)
+    planes = of_each(
+        lambda plane: _nearest(labels, first + plane * to_field[:3, 2]), range(shape[0]), threads
+    )
+    return TissueLabels(image.key, np.stack(planes))
 
 
 def _nearest(

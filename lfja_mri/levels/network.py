@@ -21,7 +21,7 @@ from scipy import ndimage
 from lfja_mri.errors import GeometryError, LevelsError, Reason
 from lfja_mri.geometry import apply, perpendicular, unit
 from lfja_mri.model import BoolArray, FloatArray, ImageArray, Volume
-from lfja_mri.threads import allowed_threads
+from lfja_mri.threads import allowed_threads, of_each
 
 POSTERIOR_LPS = np.array([0.0, 1.0, 0.0])
 CAUDAL_LPS = np.array([0.0, 0.0, -1.0])
@@ -160,20 +160,26 @@ def canonical_grid(volume: Volume, grid_mm: float, multiple: int) -> CanonicalGr
     return CanonicalGrid(affine, (max(sides[0], multiple), max(sides[1], multiple)))
 
 
-def canonical_slices(volume: Volume, grid: CanonicalGrid, planes: tuple[int, ...]) -> ImageArray:
+def canonical_slices(
+    volume: Volume, grid: CanonicalGrid, planes: tuple[int, ...], threads: int = 1
+) -> ImageArray:
     """Resample chosen planes onto the canonical grid; zero outside the image; shape (planes, rows, columns)."""
     to_voxel = volume.lps_to_voxel @ grid.voxel_to_lps
     matrix = np.array([[to_voxel[1, 1], to_voxel[1, 0]], [to_voxel[0, 1], to_voxel[0, 0]]])
     offset = to_voxel[[1, 0], 3]
     sigma = [BLUR_MM / volume.spacing_mm[1], BLUR_MM / volume.spacing_mm[0]]
     floor = float(np.percentile(volume.values_zyx, 1))
-    out = np.zeros((len(planes), *grid.shape), np.float32)
-    for index, plane in enumerate(planes):
+
+    def resampled(plane: int) -> ImageArray:
         smooth = ndimage.gaussian_filter(volume.values_zyx[plane] - floor, sigma, truncate=3)
-        out[index] = ndimage.affine_transform(
-            smooth, matrix, offset, output_shape=grid.shape, order=1, mode="constant", cval=0.0
+        return np.asarray(
+            ndimage.affine_transform(
+                smooth, matrix, offset, output_shape=grid.shape, order=1, mode="constant", cval=0.0
+            ),
+            dtype=np.float32,
         )
-    return np.maximum(out, 0)
+
+    return np.maximum(np.stack(of_each(resampled, planes, threads)), 0)
 
 
 def standardise(slices: ImageArray) -> ImageArray:
@@ -212,7 +218,7 @@ def segment(volume: Volume, *, threads: int, closest_planes_mm: float) -> Segmen
     turned = sagittal_order(volume)
     grid = canonical_grid(turned, weights.grid_mm, weights.multiple)
     planes = chosen_planes(turned, closest_planes_mm)
-    slices = standardise(canonical_slices(turned, grid, planes))
+    slices = standardise(canonical_slices(turned, grid, planes, threads))
     shares = np.empty((len(weights.classes), *slices.shape), np.float32)
     # a slice a thread: two threads within one slice wait for each other, a third of their time
     with ThreadPoolExecutor(allowed_threads(threads)) as pool:
